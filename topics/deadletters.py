@@ -1,0 +1,5 @@
+"""Records that no stage could accept: bytes as they came, the reason in the headers."""
+
+from aimass.topic import Topic
+
+TOPIC = Topic(name="deadletters")

@@ -1,0 +1,6 @@
+"""Each event with all that the models know of it, in the order of the log. Keyed by the event's key."""
+
+from aimass.records import Prediction
+from aimass.topic import Topic
+
+TOPIC = Topic(name="predictions", record=Prediction)
