@@ -40,7 +40,7 @@ def decoder(record: Any) -> Callable[[bytes], Any]:
     def checked(value: bytes) -> Any:
         try:
             return decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError) as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
             name = getattr(record, "__name__", str(record))
             raise BadEvent(f"not a record of type {name}: {exc}") from exc
 

@@ -1,0 +1,341 @@
+"""The protocol of one input partition: events to effects, exactly once.
+
+::
+
+    open    writer (fences every earlier one) → changelog into the store, to its end → position
+    take    chunk → decode → stage → outputs, dirty rows, position          no I/O, in memory
+    commit  outputs + rows + progress + source offset in one transaction  → rows into the store
+    fail    drop all that is not in the store; open again from the log
+
+Taking goes on while a commit is under way: the commit has its own copy of what it commits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from aimass.errors import AimassError, BadEvent, StateError, WorldFault
+from aimass.records import Tick
+from aimass.runtime.log import OutRecord, Target, Writer, WriterFactory
+from aimass.runtime.outputs import OutputBuffer
+from aimass.runtime.state import PartitionState
+from aimass.runtime.store import PartitionStore
+from aimass.stages.base import SourceRecord, Stage
+
+PROGRESS = b"\x00progress"
+_RESTORE_ROWS = 50_000
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a partition has come: the last row of each commit, and the truth about the source offset.
+
+    ``watermark`` is the greatest event time seen, ``now`` the last tick that it has passed.
+    """
+
+    position: int
+    watermark: float | None = None
+    now: float | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSpec:
+    """What a partition of a stage is wired to.
+
+    Parameters
+    ----------
+    name
+        The transactional id, unique in the cluster: application, stage, topic and partition.
+    source
+        The input topic and partition.
+    changelog
+        Where rows go; ``None`` for a stage that keeps none.
+    decode
+        Bytes to an event; ``None`` hands the stage the records as Kafka delivered them.
+    slice_records
+        How many records a stage sees at once at the most.
+    """
+
+    name: str
+    source: Target
+    changelog: Target
+    decode: Callable[[bytes], Any] | None
+    slice_records: int = 1000
+
+
+class Partition:
+    """One input partition of one stage: its state, its outputs and its commits.
+
+    Parameters
+    ----------
+    spec
+        What it is wired to.
+    stage
+        What to do with the events.
+    store
+        Its committed rows.
+    outputs
+        Where the stage's outputs gather.
+    log
+        Opens the writer and reads the changelog.
+    """
+
+    def __init__(
+        self,
+        spec: PartitionSpec,
+        stage: Stage,
+        store: PartitionStore,
+        outputs: OutputBuffer,
+        log: WriterFactory,
+        max_live: int = 100_000,
+    ) -> None:
+        self.spec = spec
+        self.stage = stage
+        self.state = PartitionState(store, spec.source.partition, max_live)
+        self.position: int | None = None
+        self.committed: int | None = None
+        self._outputs = outputs
+        self._log = log
+        self._writer: Writer | None = None
+        self._watermark = -math.inf
+        self._since: list[SourceRecord] = []
+        self._mark: tuple[int | None, float, float] = (None, -math.inf, -math.inf)
+        self.restored_rows = 0
+
+    # -- open ---------------------------------------------------------------------------------------------------------
+
+    async def open(self, on_restore: Callable[[int, int], None] = lambda done, total: None) -> int | None:
+        """Fence earlier writers, bring the store up to the changelog's end, and return where to read on.
+
+        ``None`` means that nothing was ever committed here. ``on_restore(done, total)`` reports changelog offsets.
+        """
+        self._writer = await self._log.open(self.spec.name)
+        await self._restore(on_restore)
+        raw = self.state.store.get_many([PROGRESS])[0]
+        if raw is not None:
+            self._resume(raw)
+        self.committed = self.position
+        self._set_mark()
+        return self.position
+
+    async def _restore(self, on_restore: Callable[[int, int], None]) -> None:
+        store = self.state.store
+        start = store.changelog_offset()
+        rows: dict[bytes, bytes | None] = {}
+        async for position, end, changes in self._log.changelog(self.spec.changelog, start):
+            rows.update(changes)
+            self.restored_rows += len(changes)
+            if len(rows) >= _RESTORE_ROWS or position >= end:
+                store.write(rows, position)
+                rows = {}
+            on_restore(position - start, end - start)
+
+    def _resume(self, raw: bytes) -> None:
+        progress = msgspec.json.decode(raw, type=Progress)
+        if progress.version != 1:
+            raise StateError(f"{self.spec.name}: progress of version {progress.version} needs a newer aimass")
+        self.position = progress.position
+        self._watermark = -math.inf if progress.watermark is None else progress.watermark
+        self.state.now = -math.inf if progress.now is None else progress.now
+
+    # -- take ---------------------------------------------------------------------------------------------------------
+
+    def take(self, records: Sequence[SourceRecord], next_offset: int) -> None:
+        """Process records in memory; ``next_offset`` is where the source goes on after them.
+
+        Records before the position are skipped: they had their effect. An event whose stage raises goes to the dead
+        letters, and every other event has its effect as if the bad one had never been there.
+        """
+        if self.position is not None and records and records[0].offset < self.position:
+            records = [record for record in records if record.offset >= self.position]
+        for start in range(0, len(records), self.spec.slice_records):
+            self._take_slice(records[start : start + self.spec.slice_records])
+        self.position = max(next_offset, self.position or 0)
+
+    def _take_slice(self, records: Sequence[SourceRecord]) -> None:
+        try:
+            self._apply(records)
+        except AimassError as exc:
+            if exc.disposition != "dead_letter":
+                raise
+            self._isolate(records)
+        except Exception:
+            self._isolate(records)
+        else:
+            self._since.extend(self._unsaved(records))
+            self.position = records[-1].offset + 1
+
+    def _unsaved(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
+        """Leave out the records before the last savepoint: a tick may have made one amid them."""
+        saved = self._mark[0]
+        if saved is None or records[0].offset >= saved:
+            return records
+        return [record for record in records if record.offset >= saved]
+
+    def _isolate(self, records: Sequence[SourceRecord]) -> None:
+        """Find the events that raise, by halves; each good part ends in a savepoint."""
+        self._revert()
+        if self._since:
+            good, self._since = self._since, []
+            self._apply(good)
+            self.position = good[-1].offset + 1
+            self._savepoint()
+        self._halve(self._unsaved(records))
+
+    def _halve(self, records: Sequence[SourceRecord]) -> None:
+        try:
+            self._apply(records)
+        except AimassError as exc:
+            if exc.disposition != "dead_letter":
+                raise
+            self._split(records, exc)
+        except Exception as exc:
+            self._split(records, exc)
+        else:
+            self.position = records[-1].offset + 1
+            self._savepoint()
+
+    def _split(self, records: Sequence[SourceRecord], error: Exception) -> None:
+        self._revert()
+        records = self._unsaved(records)
+        if len(records) == 1:
+            self._outputs.reject(records[0], error)
+            self.position = records[0].offset + 1
+            self._savepoint()
+            return
+        middle = len(records) // 2
+        self._halve(records[:middle])
+        self._halve(records[middle:])
+
+    def _apply(self, records: Sequence[SourceRecord]) -> None:
+        decode = self.spec.decode
+        if decode is None:
+            self.stage.on_batch(records, self.state, self._outputs)
+            return
+        try:
+            events = [decode(record.value) for record in records]  # type: ignore[arg-type]
+        except BadEvent:
+            events = [_decoded(record, decode) for record in records]
+        if self.stage.tick_s is None:
+            self._run(records, events)
+        else:
+            self._apply_in_time(records, events, self.stage.tick_s)
+
+    def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
+        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show."""
+        start = 0
+        for i, event in enumerate(events):
+            if type(event) is BadEvent or event.time <= self._watermark:
+                continue
+            self._watermark = event.time
+            tick = math.floor(event.time / tick_s) * tick_s
+            if tick > self.state.now:
+                self._run(records[start:i], events[start:i])
+                start = i
+                self._pass(tick, records[i].offset)
+        self._run(records[start:], events[start:])
+
+    def _pass(self, tick: float, next_offset: int) -> None:
+        first = self.state.now == -math.inf
+        self.position = next_offset
+        self.state.advance(tick)
+        if not first:
+            self.stage.on_time(tick, self.state, self._outputs)
+        self._savepoint()
+
+    def _run(self, records: Sequence[SourceRecord], events: Sequence[Any]) -> None:
+        for record, event in zip(records, events, strict=True):
+            if type(event) is BadEvent:
+                self._outputs.reject(record, event)
+        real = [event for event in events if type(event) is not Tick and type(event) is not BadEvent]
+        if real:
+            self.stage.on_batch(real, self.state, self._outputs)
+
+    def _set_mark(self) -> None:
+        self._mark = (self.position, self._watermark, self.state.now)
+
+    def _savepoint(self) -> None:
+        self.state.savepoint()
+        self._outputs.savepoint()
+        self._since = []
+        self._set_mark()
+
+    def _revert(self) -> None:
+        self.state.revert()
+        self._outputs.revert()
+        self.position, self._watermark, self.state.now = self._mark
+
+    def tick(self, seconds_idle: float) -> None:
+        """Write a tick of time into the partition's own log: its reader alone knows that it is idle."""
+        if self.stage.tick_s is None or self._watermark == -math.inf:
+            return
+        self._outputs.emit(Tick(self._watermark + seconds_idle), key="", to="tick")
+
+    # -- commit -------------------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """How many outputs wait for a commit."""
+        return self._outputs.pending
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether anything has happened since the last commit began."""
+        return self.position != self.committed or self._outputs.pending > 0
+
+    async def commit(self) -> int:
+        """Make all that has been taken final; return how many outputs that were.
+
+        Raises
+        ------
+        WorldFault
+            When it failed, or nobody knows: :meth:`abandon` the partition and open it again.
+        """
+        position = self.position
+        if self._writer is None or position is None:
+            raise WorldFault(f"{self.spec.name} is not open")
+        records, rows, count = self._cut()
+        ends = await self._writer.commit(records, self.spec.source, position)
+        self.state.store.write(rows, ends[self.spec.changelog])
+        self.state.landed()
+        self.committed = position
+        return count
+
+    def _cut(self) -> tuple[dict[Target, list[Any]], dict[bytes, bytes | None], int]:
+        """Copy what is to be committed; taking may go on at once."""
+        count = self._outputs.pending
+        rows = self.state.take()
+        records = self._outputs.take()
+        self._since = []
+        self._set_mark()
+        rows[PROGRESS] = msgspec.json.encode(
+            Progress(
+                position=self.position or 0,
+                watermark=_finite(self._watermark),
+                now=_finite(self.state.now),
+            )
+        )
+        records[self.spec.changelog] = [OutRecord(key, row) for key, row in rows.items()]
+        return records, rows, count
+
+    async def close(self) -> None:
+        """Close the writer; what is not committed never was."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+
+
+def _decoded(record: SourceRecord, decode: Callable[[bytes], Any]) -> Any:
+    try:
+        return decode(record.value or b"")
+    except BadEvent as exc:
+        return exc
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
