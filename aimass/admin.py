@@ -1,0 +1,252 @@
+"""Topics, offsets and lag of a cluster: what the command line and the workers ask Kafka for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+
+from aimass.client.where import start
+from aimass.errors import ClientError, ConfigurationError, WorldFault
+
+Options = Mapping[str, Any]
+#: A topic's name, its number of partitions, and its settings by Kafka's names.
+Wanted = tuple[str, int, Mapping[str, str]]
+
+_VISIBLE_S = 30.0
+_INTERNAL = "__"
+
+
+@asynccontextmanager
+async def connected(options: Options) -> AsyncIterator[Any]:
+    """Yield an admin client of a cluster; what Kafka refuses becomes a :class:`~aimass.errors.WorldFault`."""
+    client = _Admin(AIOKafkaAdminClient(**options, client_id="aimass-admin"))
+    await start(client, dict(options))
+    try:
+        yield client.kafka
+    except KafkaError as exc:
+        raise WorldFault(f"Kafka at {options['bootstrap_servers']} failed: {type(exc).__name__}: {exc}") from exc
+    finally:
+        await client.stop()
+
+
+class _Admin:
+    """aiokafka's admin client with the start and stop of its other clients."""
+
+    def __init__(self, kafka: Any) -> None:
+        self.kafka = kafka
+
+    async def start(self) -> None:
+        await self.kafka.start()
+
+    async def stop(self) -> None:
+        await self.kafka.close()
+
+
+@asynccontextmanager
+async def _reader(options: Options, isolation: str = "read_committed") -> AsyncIterator[Any]:
+    consumer = AIOKafkaConsumer(**options, client_id="aimass-admin", isolation_level=isolation)
+    await start(consumer, dict(options))
+    try:
+        yield consumer
+    except KafkaError as exc:
+        raise WorldFault(f"Kafka at {options['bootstrap_servers']} failed: {type(exc).__name__}: {exc}") from exc
+    finally:
+        await consumer.stop()
+
+
+async def brokers(options: Options) -> int:
+    """Return how many brokers the cluster has."""
+    async with connected(options) as admin:
+        return len((await admin.describe_cluster())["brokers"])
+
+
+async def list_topics(options: Options) -> dict[str, int]:
+    """Return the cluster's topics, Kafka's own excepted, each with its number of partitions.
+
+    Parameters
+    ----------
+    options
+        From :func:`aimass.settings.kafka_options`.
+    """
+    async with connected(options) as admin:
+        return await _partitions(admin)
+
+
+async def _partitions(admin: Any) -> dict[str, int]:
+    described = await admin.describe_topics()
+    return {
+        topic["topic"]: len(topic["partitions"])
+        for topic in sorted(described, key=lambda topic: str(topic["topic"]))
+        if not topic["error_code"] and not topic["topic"].startswith(_INTERNAL)
+    }
+
+
+async def ensure_topics(options: Options, wanted: Iterable[Wanted], *, replication: int | None = None) -> list[str]:
+    """Create the topics that are not there yet, and check that the others have the partitions they should have.
+
+    Parameters
+    ----------
+    options
+        From :func:`aimass.settings.kafka_options`.
+    wanted
+        Each topic's name, partitions and settings.
+    replication
+        Replicas of each partition; ``None`` for 3, or as many as there are brokers.
+
+    Returns
+    -------
+    list of str
+        The names of those that were created.
+
+    Raises
+    ------
+    ConfigurationError
+        When a topic is there with another number of partitions, or Kafka refuses to create one.
+    WorldFault
+        When Kafka does not answer.
+    """
+    topics = list(wanted)
+    async with connected(options) as admin:
+        there = await _partitions(admin)
+        _check_partitions(there, topics)
+        missing = [topic for topic in topics if topic[0] not in there]
+        if missing:
+            replicas = replication or min(3, len((await admin.describe_cluster())["brokers"]))
+            await _create(admin, missing, replicas)
+            await _visible(admin, {name for name, _, _ in missing})
+            _check_partitions(await _partitions(admin), topics)
+        return [name for name, _, _ in missing]
+
+
+def _check_partitions(there: Mapping[str, int], wanted: Iterable[Wanted]) -> None:
+    for name, partitions, _ in wanted:
+        if there.get(name, partitions) != partitions:
+            raise ConfigurationError(
+                f"topic {name!r} has {there[name]} partitions, not {partitions}: keys would move to other "
+                "partitions and lose their state. Use the number it has, or a new pipeline name; "
+                f"or delete the topic, with all its records, by `aimass topics delete {name}`."
+            )
+
+
+async def _create(admin: Any, topics: Iterable[Wanted], replicas: int) -> None:
+    new = [
+        NewTopic(name, num_partitions=partitions, replication_factor=replicas, topic_configs=dict(config))
+        for name, partitions, config in topics
+    ]
+    response = await admin.create_topics(new)
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            detail = message[0] if message and message[0] else error.__name__
+            raise ConfigurationError(f"Kafka did not create topic {name!r}: {detail}")
+
+
+async def _visible(admin: Any, names: Collection[str]) -> None:
+    """Wait until every partition of new topics has a leader, so that clients find them."""
+    for _ in range(int(_VISIBLE_S / 0.1)):
+        described = await admin.describe_topics(list(names))
+        if all(not t["error_code"] and all(p["leader"] >= 0 for p in t["partitions"]) for t in described):
+            return
+        await asyncio.sleep(0.1)
+    raise WorldFault(f"topics {', '.join(sorted(names))} have no leader after {_VISIBLE_S:.0f} s: is a broker down?")
+
+
+async def delete_topics(options: Options, names: Iterable[str]) -> list[str]:
+    """Delete topics with all their records, and wait until they are gone; those that are not there are skipped.
+
+    Returns
+    -------
+    list of str
+        The names of those that were there.
+    """
+    async with connected(options) as admin:
+        there = await _partitions(admin)
+        doomed = [name for name in names if name in there]
+        if not doomed:
+            return []
+        response = await admin.delete_topics(doomed)
+        for name, code in response.topic_error_codes:
+            if code and for_code(code) is not UnknownTopicOrPartitionError:
+                raise ClientError(f"Kafka did not delete topic {name!r}: {for_code(code).__name__}")
+        for _ in range(int(_VISIBLE_S / 0.1)):
+            if not (await _partitions(admin)).keys() & set(doomed):
+                return doomed
+            await asyncio.sleep(0.1)
+        raise WorldFault(f"topics {', '.join(doomed)} are still there after {_VISIBLE_S:.0f} s: is a broker down?")
+
+
+async def topic_settings(options: Options, name: str) -> dict[str, str]:
+    """Return a topic's settings, by Kafka's names."""
+    async with connected(options) as admin:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        return {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
+
+
+async def end_offsets(options: Options, topics: Iterable[str], *, committed: bool = True) -> dict[TopicPartition, int]:
+    """Return the offset after the last record of every partition of topics; those that are not there are left out.
+
+    Parameters
+    ----------
+    options
+        From :func:`aimass.settings.kafka_options`.
+    topics
+        Their names.
+    committed
+        Up to where all transactions are decided (what a read-committed subscriber can see), or all there is.
+    """
+    async with _reader(options, "read_committed" if committed else "read_uncommitted") as reader:
+        ends: dict[TopicPartition, int] = await reader.end_offsets(await _positions(reader, topics))
+        return ends
+
+
+async def beginning_offsets(options: Options, topics: Iterable[str]) -> dict[TopicPartition, int]:
+    """Return the offset of the first record still kept of every partition of topics."""
+    async with _reader(options) as reader:
+        starts: dict[TopicPartition, int] = await reader.beginning_offsets(await _positions(reader, topics))
+        return starts
+
+
+async def _positions(reader: Any, topics: Iterable[str]) -> list[TopicPartition]:
+    there = await reader.topics()
+    return [
+        TopicPartition(topic, partition)
+        for topic in topics
+        if topic in there
+        for partition in sorted(reader.partitions_for_topic(topic))
+    ]
+
+
+async def committed_offsets(options: Options, group: str) -> dict[TopicPartition, int]:
+    """Return the offsets a consumer group has committed; none for a group that does not exist."""
+    async with connected(options) as admin:
+        found = await admin.list_consumer_group_offsets(group)
+        return {at: committed.offset for at, committed in found.items() if committed.offset >= 0}
+
+
+async def group_lag(options: Options, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
+    """Return, of every partition of topics, how many offsets a group has still before it.
+
+    Transaction markers have offsets too, so that a lag of one or two can mean that nothing is left.
+
+    Parameters
+    ----------
+    options
+        From :func:`aimass.settings.kafka_options`.
+    group
+        The consumer group.
+    topics
+        Their names; one that is not there is left out.
+    """
+    done = await committed_offsets(options, group)
+    async with _reader(options) as reader:
+        positions = await _positions(reader, topics)
+        ends = await reader.end_offsets(positions)
+        starts = await reader.beginning_offsets(positions)
+    return {at: max(0, ends[at] - max(done.get(at, 0), starts[at])) for at in positions}
