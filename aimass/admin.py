@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
-from aimass.client.where import start
+from aimass.connection import start
 from aimass.errors import ClientError, ConfigurationError, WorldFault
 
 Options = Mapping[str, Any]
@@ -77,6 +85,12 @@ async def list_topics(options: Options) -> dict[str, int]:
     """
     async with connected(options) as admin:
         return await _partitions(admin)
+
+
+async def partitions_of(options: Options, topics: Iterable[str]) -> list[TopicPartition]:
+    """Return every partition of topics; of those that are not there, none."""
+    there = await list_topics(options)
+    return [TopicPartition(topic, partition) for topic in topics for partition in range(there.get(topic, 0))]
 
 
 async def _partitions(admin: Any) -> dict[str, int]:
@@ -201,33 +215,35 @@ async def end_offsets(options: Options, topics: Iterable[str], *, committed: boo
     committed
         Up to where all transactions are decided (what a read-committed subscriber can see), or all there is.
     """
+    partitions = await partitions_of(options, topics)
     async with _reader(options, "read_committed" if committed else "read_uncommitted") as reader:
-        ends: dict[TopicPartition, int] = await reader.end_offsets(await _positions(reader, topics))
+        ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
         return ends
 
 
 async def beginning_offsets(options: Options, topics: Iterable[str]) -> dict[TopicPartition, int]:
     """Return the offset of the first record still kept of every partition of topics."""
+    partitions = await partitions_of(options, topics)
     async with _reader(options) as reader:
-        starts: dict[TopicPartition, int] = await reader.beginning_offsets(await _positions(reader, topics))
+        starts: dict[TopicPartition, int] = await reader.beginning_offsets(partitions)
         return starts
-
-
-async def _positions(reader: Any, topics: Iterable[str]) -> list[TopicPartition]:
-    there = await reader.topics()
-    return [
-        TopicPartition(topic, partition)
-        for topic in topics
-        if topic in there
-        for partition in sorted(reader.partitions_for_topic(topic))
-    ]
 
 
 async def committed_offsets(options: Options, group: str) -> dict[TopicPartition, int]:
     """Return the offsets a consumer group has committed; none for a group that does not exist."""
     async with connected(options) as admin:
-        found = await admin.list_consumer_group_offsets(group)
+        found = await _group_offsets(admin, group)
         return {at: committed.offset for at, committed in found.items() if committed.offset >= 0}
+
+
+async def _group_offsets(admin: Any, group: str) -> dict[TopicPartition, Any]:
+    """Ask until the coordinator is there: a new cluster makes it at the first question."""
+    for _ in range(int(_VISIBLE_S / 0.1)):
+        with suppress(GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
+            found: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+            return found
+        await asyncio.sleep(0.1)
+    raise WorldFault(f"no broker coordinates group {group!r} after {_VISIBLE_S:.0f} s: is a broker down?")
 
 
 async def group_lag(options: Options, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
@@ -245,8 +261,8 @@ async def group_lag(options: Options, group: str, topics: Iterable[str]) -> dict
         Their names; one that is not there is left out.
     """
     done = await committed_offsets(options, group)
+    positions = await partitions_of(options, topics)
     async with _reader(options) as reader:
-        positions = await _positions(reader, topics)
         ends = await reader.end_offsets(positions)
         starts = await reader.beginning_offsets(positions)
     return {at: max(0, ends[at] - max(done.get(at, 0), starts[at])) for at in positions}

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from aimass.client.producer import Headers, Producer
 from aimass.client.subscriber import From, Message, Subscriber
-from aimass.client.where import Where
+from aimass.connection import Where
 
 T = TypeVar("T")
 

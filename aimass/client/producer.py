@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from aimass.client.where import Where, options_of, start
 from aimass.codec import encode
+from aimass.connection import Where, options_of, start
 from aimass.errors import ClientError, WorldFault
 
 Headers = Sequence[tuple[str, bytes]]

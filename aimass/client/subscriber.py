@@ -12,8 +12,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from aimass.client.where import Where, options_of, start
+from aimass.admin import partitions_of
 from aimass.codec import dead_letter, decoder
+from aimass.connection import Where, options_of, start
 from aimass.errors import BadEvent, ClientError, WorldFault
 from aimass.records import Alert, LogRecord, Prediction
 
@@ -252,14 +253,14 @@ class Subscriber:
             self._kafka.seek(at, offset)
 
     async def _partitions(self) -> list[TopicPartition]:
-        known = await self._ask(self._kafka.topics)
-        missing = [topic for topic in self._topics if topic not in known]
+        found = await partitions_of(self._options, self._topics)
+        missing = set(self._topics) - {at.topic for at in found}
         if missing:
             raise ClientError(
-                f"there is no topic {missing[0]!r} in this Kafka: `aimass topics list` shows those there are, "
+                f"there is no topic {min(missing)!r} in this Kafka: `aimass topics list` shows those there are, "
                 "`aimass topics create PIPELINE.toml` makes a pipeline's."
             )
-        return [TopicPartition(t, p) for t in self._topics for p in sorted(self._kafka.partitions_for_topic(t))]
+        return found
 
     async def _ask(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         try:
