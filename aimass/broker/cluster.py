@@ -7,6 +7,7 @@ import json
 import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aimass.broker.disk import guarded, write_atomically
 from aimass.broker.errors import ClusterMismatch, NoSuchBroker
@@ -117,14 +118,14 @@ def load_cluster(home: Path) -> Cluster | None:
         ) from exc
 
 
-def _from_json(document: dict[str, object], home: Path) -> Cluster:
-    values: dict[str, object] = dict(document)
-    spec = KafkaSpec(**values.pop("spec"))  # type: ignore[arg-type]
-    spec = replace(spec, home=home, cache=Path(spec.cache) if spec.cache else None)
-    ports, controllers = (tuple(values.pop(name)) for name in ("ports", "controller_ports"))  # type: ignore[arg-type]
+def _from_json(document: dict[str, Any], home: Path) -> Cluster:
+    wish = dict(document["spec"])
+    cache = wish.pop("cache")
+    spec = KafkaSpec(**{**wish, "home": home, "cache": Path(cache) if cache else None})
+    ports, controllers = tuple(map(int, document["ports"])), tuple(map(int, document["controller_ports"]))
     if not len(ports) == len(controllers) == spec.brokers:
         raise ValueError(f"{spec.brokers} brokers but {len(ports)} ports and {len(controllers)} controller ports")
-    return Cluster(str(values["cluster_id"]), str(values["version"]), spec, ports, controllers)
+    return Cluster(str(document["cluster_id"]), str(document["version"]), spec, ports, controllers)
 
 
 def merge(existing: Cluster | None, spec: KafkaSpec, version: str) -> Cluster:

@@ -125,20 +125,24 @@ def broker_command(java: Path, node: Node) -> list[str | Path]:
 
 
 def log4j2_xml(node: Node) -> str:
-    """Log to one file of at most 10 MB with three older ones beside it."""
+    """Log to a file of at most 10 MB, begun anew at each start, with five older ones beside it."""
     file, older = quoteattr(str(node.log_file)), quoteattr(f"{node.log_file}.%i")
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR">
   <Appenders>
     <RollingFile name="file" fileName={file} filePattern={older}>
       <PatternLayout pattern="%d %p %m (%c)%n"/>
-      <SizeBasedTriggeringPolicy size="10MB"/>
-      <DefaultRolloverStrategy max="3"/>
+      <Policies>
+        <OnStartupTriggeringPolicy/>
+        <SizeBasedTriggeringPolicy size="10MB"/>
+      </Policies>
+      <DefaultRolloverStrategy max="5"/>
     </RollingFile>
   </Appenders>
   <Loggers>
     <Logger name="state.change.logger" level="WARN"/>
     <Logger name="org.apache.kafka.common.utils.AppInfoParser" level="WARN"/>
+    <Logger name="org.apache.kafka.common.config.AbstractConfig" level="WARN"/>
     <Root level="INFO"><AppenderRef ref="file"/></Root>
   </Loggers>
 </Configuration>

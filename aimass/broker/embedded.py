@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aimass.broker.cluster import Cluster, Node, kafka_dir, load_cluster, merge
-from aimass.broker.disk import exclusive, guarded
+from aimass.broker.disk import exclusive
 from aimass.broker.errors import BrokerDidNotStop, NoSuchBroker
 from aimass.broker.jars import fetch_jars
 from aimass.broker.java import find_java
@@ -62,7 +62,7 @@ def up(spec: KafkaSpec, progress: Progress | None = None) -> Running:
             cluster.save()
             _start(cluster, [cluster.node(node.node_id) for node in missing], java, jars, tell)
         else:
-            _wait(cluster, {}, tell)
+            _wait(cluster, tell)
     return _running(cluster, already_running=not missing)
 
 
@@ -79,15 +79,18 @@ def _start(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[P
     tell("preparing storage", 0, 1)
     prepare(cluster, nodes, java, jars)
     tell("preparing storage", 1, 1)
-    _wait(cluster, launch(nodes, java), tell)
+    try:
+        launch(nodes, java)
+        _wait(cluster, tell)
+    except BaseException:  # a start that failed, or that Ctrl-C ended, leaves nothing behind
+        end_brokers([node.folder for node in nodes], 0.0)
+        raise
 
 
-def _wait(cluster: Cluster, pids: dict[int, int], tell: Progress) -> None:
-    """Wait for every broker that has a process, and for those just started."""
+def _wait(cluster: Cluster, tell: Progress) -> None:
     total = len(cluster.nodes)
     tell("starting Kafka", 0, total)
-    nodes = [node for node in cluster.nodes if node.node_id in pids or find_broker(node.folder) is not None]
-    wait_ready(cluster, nodes, pids, lambda ready: tell("starting Kafka", ready, total))
+    wait_ready(cluster, cluster.nodes, lambda ready: tell("starting Kafka", ready, total))
 
 
 def _running(cluster: Cluster, *, already_running: bool) -> Running:
@@ -156,9 +159,9 @@ def start_broker(home: Path, node_id: int) -> None:
         if find_broker(node.folder) is not None:
             return
         jars = fetch_jars(load_lock(), cluster.spec.jars, _silent)
-        with guarded(node.folder):
-            prepare(cluster, [node], java, jars)
-        wait_ready(cluster, [node], launch([node], java), lambda _: None)
+        prepare(cluster, [node], java, jars)
+        launch([node], java)
+        wait_ready(cluster, [node], lambda _: None)
 
 
 def stop_broker(home: Path, node_id: int, *, kill: bool = False, timeout: float = 30.0) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests  # type: ignore[import-untyped]
+import requests
 from jgo.maven import MavenContext, PythonResolver
 
 from aimass.broker.disk import MIB, ensure_room, guarded

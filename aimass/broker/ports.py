@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 from collections.abc import Sequence
@@ -41,8 +40,8 @@ def choose_ports(wanted: int, remembered: Sequence[int], taken: Sequence[int] = 
     taken
         Not to be used.
     """
-    if wanted and not is_free(wanted):
-        raise PortOccupied(_occupied(wanted))
+    if wanted:
+        require_free(wanted)
     chosen: list[int] = []
     for before in remembered:
         used = {*taken, *chosen}
@@ -55,6 +54,12 @@ def choose_ports(wanted: int, remembered: Sequence[int], taken: Sequence[int] = 
         else:
             chosen.append(_any_free(used))
     return tuple(chosen)
+
+
+def require_free(port: int) -> None:
+    """Raise, naming the holder, unless a server could listen on the port now."""
+    if not is_free(port):
+        raise PortOccupied(_occupied(port))
 
 
 def _any_free(used: set[int]) -> int:
@@ -90,7 +95,7 @@ def holder_of(port: int, proc: Path = _PROC) -> tuple[int, str] | None:
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port, proc)}
     for entry in proc.glob("[0-9]*"):
         try:
-            if any(os.readlink(fd) in sockets for fd in (entry / "fd").iterdir()):
+            if any(str(fd.readlink()) in sockets for fd in (entry / "fd").iterdir()):
                 return int(entry.name), (entry / "comm").read_text().strip()
         except OSError:  # gone since the directory was listed, or another user's
             continue

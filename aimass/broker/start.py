@@ -13,12 +13,15 @@ from aimass.broker.cluster import Cluster, Node
 from aimass.broker.disk import MIB, ensure_room, guarded
 from aimass.broker.errors import BrokerDidNotStart, DiskFull, PortOccupied
 from aimass.broker.java import run_java, write_args
+from aimass.broker.ports import require_free
 from aimass.broker.probe import ask
 from aimass.broker.processes import find_broker, spawn
 
 _FORMAT_TIMEOUT = 60.0
 _ROOM = 256 * MIB
+_TAIL = 16_384
 _TAIL_LINES = 12
+_EXEC_GRACE = 2.0  # a process carries its broker's name only once the shell has become Java
 
 
 def prepare(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[Path]) -> None:
@@ -59,39 +62,39 @@ def _format(cluster: Cluster, node: Node, java: Path) -> None:
         beside.rename(node.data)
 
 
-def launch(nodes: Sequence[Node], java: Path) -> dict[int, int]:
-    """Start each broker's process and give its pid."""
-    return {
-        node.node_id: spawn(config.broker_command(java, node), node.folder, node.logs / "console.log") for node in nodes
-    }
+def launch(nodes: Sequence[Node], java: Path) -> None:
+    """Start each broker's process."""
+    for node in nodes:
+        require_free(node.port)
+        require_free(node.controller_port)
+        spawn(config.broker_command(java, node), node.folder, node.logs / "console.log")
 
 
-def wait_ready(cluster: Cluster, nodes: Sequence[Node], pids: dict[int, int], tell: Callable[[int], None]) -> None:
+def wait_ready(cluster: Cluster, nodes: Sequence[Node], tell: Callable[[int], None]) -> None:
     """Wait until each broker answers and counts every one of `nodes` as a member.
 
     Parameters
     ----------
     cluster, nodes
         The cluster and the brokers to wait for.
-    pids
-        Those started just now: their end means that they will never answer.
     tell
         Told how many are ready.
     """
-    deadline = time.monotonic() + cluster.spec.start_timeout
+    began = time.monotonic()
     wanted = {node.node_id for node in nodes}
     ready: set[int] = set()
     while ready != wanted:
+        waited = time.monotonic() - began
         for node in nodes:
             if node.node_id not in ready and is_ready(cluster, node, wanted):
                 ready.add(node.node_id)
                 tell(len(ready))
-            elif node.node_id in pids:
-                _check_alive(node, pids[node.node_id])
-        if time.monotonic() > deadline:
+            elif waited > _EXEC_GRACE and find_broker(node.folder) is None:
+                raise _did_not_start(node, "ended while it was starting", log_tail(node))
+        if ready != wanted and waited > cluster.spec.start_timeout:
             late = next(node for node in nodes if node.node_id not in ready)
             raise _did_not_start(late, f"did not answer within {cluster.spec.start_timeout:.0f} s", log_tail(late))
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def is_ready(cluster: Cluster, node: Node, members: set[int]) -> bool:
@@ -100,36 +103,13 @@ def is_ready(cluster: Cluster, node: Node, members: set[int]) -> bool:
     return answer is not None and answer.cluster_id == cluster.cluster_id and members <= answer.brokers
 
 
-def _check_alive(node: Node, pid: int) -> None:
-    """Raise if the process that was started is gone; just after its start it may not yet carry its name."""
-    if find_broker(node.folder) is None and not _exists(pid):
-        raise _did_not_start(node, "ended while it was starting", log_tail(node))
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes()) if Path("/proc/self").exists() else _signalled(pid)
-    except OSError:
-        return False
-
-
-def _signalled(pid: int) -> bool:
-    import os
-
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def log_tail(node: Node) -> str:
-    """Give the last lines of what a broker said: its log, and its console if it died before logging."""
-    lines: list[str] = []
-    for path in (node.log_file, node.logs / "console.log"):
+    """Give the end of what a broker said: its console if it died before logging, and its log."""
+    said = ""
+    for path in (node.logs / "console.log", node.log_file):
         if path.exists():
-            lines += path.read_text(encoding="utf-8", errors="replace")[-8192:].splitlines()[-_TAIL_LINES:]
-    return "\n".join(lines)
+            said += path.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
+    return said
 
 
 def _did_not_start(node: Node, what: str, said: str) -> Exception:
@@ -138,6 +118,11 @@ def _did_not_start(node: Node, what: str, said: str) -> Exception:
         return DiskFull(f"The disk that holds {node.folder} is full. Free some space, then run the command again.")
     if "Address already in use" in said:
         return PortOccupied(
-            f"Broker {node.node_id} found its port {node.port} or {node.controller_port} taken: try again."
+            f"Broker {node.node_id} found its port {node.port} or {node.controller_port} taken by a program that came "
+            f"at the same moment. Run the command again, or choose other ports with --port 0."
         )
-    return BrokerDidNotStart(f"Broker {node.node_id} {what}. The last it said:\n{said.strip()}\nRead {node.log_file}.")
+    last = "\n".join(said.strip().splitlines()[-_TAIL_LINES:])
+    return BrokerDidNotStart(
+        f"Broker {node.node_id} {what}. The last it said:\n{last}\n"
+        f"Read the whole in {node.log_file}, mend what it names, then run the command again."
+    )
