@@ -24,7 +24,8 @@ from aiokafka.errors import (
 
 from aimass.errors import Fenced, WorldFault
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
+_NONE: Headers = []
 
 
 class OutRecord(NamedTuple):
@@ -32,7 +33,7 @@ class OutRecord(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Headers = _NONE
 
 
 class Target(NamedTuple):

@@ -15,7 +15,7 @@ from aimass.records import DeadLetter
 from aimass.runtime.log import OutRecord, Target
 from aimass.stages.base import SourceRecord
 
-_NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
+_NO_HEADERS: list[tuple[str, bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class OutputBuffer:
         self._kept: dict[Target, list[Any]] = {}
         self._targets: dict[tuple[str, int], Target] = {}
         self._new_count = 0
+        self._new_rejected = 0
         self.count = 0
         self.rejected = 0
 
@@ -112,7 +113,7 @@ class OutputBuffer:
         out = OutRecord(record.key, record.value, dead_letter_headers(letter))
         self._list(self._dead.topic, self._dead.partition).append(out)
         self._new_count += 1
-        self.rejected += 1
+        self._new_rejected += 1
 
     def savepoint(self) -> None:
         """Keep what was emitted so far."""
@@ -121,17 +122,19 @@ class OutputBuffer:
                 self._kept.setdefault(target, []).extend(records)
         self._new.clear()
         self.count += self._new_count
-        self._new_count = 0
+        self.rejected += self._new_rejected
+        self._new_count = self._new_rejected = 0
 
     def revert(self) -> None:
         """Drop what was emitted since the last savepoint."""
         self._new.clear()
-        self._new_count = 0
+        self._new_count = self._new_rejected = 0
 
     def take(self) -> dict[Target, list[Any]]:
         """Begin a commit: hand over everything that was emitted."""
         self.savepoint()
-        taken, self._kept, self.count = self._kept, {}, 0
+        taken, self._kept = self._kept, {}
+        self.count = self.rejected = 0
         return taken
 
     @property

@@ -284,6 +284,11 @@ class Partition:
         return self._outputs.pending
 
     @property
+    def rejected(self) -> int:
+        """How many of them are dead letters."""
+        return self._outputs.rejected
+
+    @property
     def is_dirty(self) -> bool:
         """Whether anything has happened since the last commit began."""
         return self.position != self.committed or self._outputs.pending > 0

@@ -1,0 +1,42 @@
+"""A chunk: what one fetch brought of a partition, and the Faust schema that makes one of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from aimass.stages.base import SourceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The records that one fetch brought of a partition.
+
+    Parameters
+    ----------
+    tp
+        The topic and partition.
+    records
+        As Kafka delivered them.
+    next_offset
+        Where the partition goes on: past the last record and any transaction marker after it.
+    epoch
+        Which opening of the partition it belongs to; chunks of an earlier one are stale.
+    """
+
+    tp: TP
+    records: Sequence[SourceRecord]
+    next_offset: int
+    epoch: int
+
+
+class ChunkSchema(faust.Schema[Any, Any]):
+    """Hands a chunk to the agent as it is: events are decoded where they are taken, a batch at a time."""
+
+    async def decode(self, app: Any, message: Any, *, propagate: bool = False) -> Any:
+        """Return the Faust event of a message whose value is a chunk."""
+        return app.create_event(message.key, message.value, message.headers, message)

@@ -1,0 +1,309 @@
+"""A lane: the life of one assigned partition in a worker: open, take, commit, recover from faults, let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from faust.types import TP
+
+from aimass.errors import AimassError, Fenced, WorldFault
+from aimass.runtime.chunk import Chunk
+from aimass.runtime.metrics import Metrics
+from aimass.runtime.partition import Partition
+
+logger = logging.getLogger(__name__)
+_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Reader(Protocol):
+    """How a lane steers what is fetched: the driver's consumer."""
+
+    def start_reading(self, tp: TP, offset: int | None) -> None: ...
+    def stop_reading(self, tp: TP) -> None: ...
+    def end_offset(self, tp: TP) -> int | None: ...
+    def is_assigned(self, tp: TP) -> bool: ...
+    async def first_offset(self, tp: TP) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When to commit and how much to hold.
+
+    Parameters
+    ----------
+    interval_s
+        Under load, the time between two commits; a partition that is caught up commits at once.
+    max_pending
+        So many uncommitted outputs commit at once.
+    max_buffered
+        Fetched records at which fetching pauses; it goes on at half of it.
+    slice_records
+        Records taken before other tasks get a turn.
+    """
+
+    interval_s: float = 0.1
+    max_pending: int = 20_000
+    max_buffered: int = 16_000
+    slice_records: int = 1_000
+
+
+class Lane:
+    """One assigned partition of one stage.
+
+    Parameters
+    ----------
+    tp
+        The input topic and partition.
+    make
+        Makes the partition afresh, at the start and after every fault.
+    crash
+        Called with an error that must stop the worker.
+    """
+
+    def __init__(
+        self,
+        tp: TP,
+        labels: tuple[str, str],
+        make: Callable[[], Partition],
+        reader: Reader,
+        pace: Pace,
+        metrics: Metrics,
+        crash: Callable[[BaseException], object],
+    ) -> None:
+        self.tp = tp
+        self.labels = labels
+        self.epoch = 0
+        self.buffered = 0
+        self.is_ready = False
+        self.last_progress = time.monotonic()
+        self.partition: Partition | None = None
+        self._make = make
+        self._reader = reader
+        self._pace = pace
+        self._metrics = metrics
+        self._crash = crash
+        self._closing = False
+        self._paused = False
+        self._wake = asyncio.Event()
+        self._last_commit = 0.0
+        self._last_take = time.monotonic()
+        self._oldest_ms = 0
+        self._taken = 0
+        self._failure: AimassError | None = None
+        self._task = asyncio.create_task(self._run(), name=f"lane-{labels[0]}-{labels[1]}-{tp.topic}-{tp.partition}")
+
+    # -- taking -------------------------------------------------------------------------------------------------------
+
+    def admit(self, records: int) -> bool:
+        """Count records that were fetched; returns whether the lane wants them at all."""
+        if not self.is_ready or self._closing:
+            return False
+        self.buffered += records
+        self._metrics.chunk_records.labels(*self.labels).observe(records)
+        if self.buffered > self._pace.max_buffered and not self._paused:
+            self._paused = True
+            self._reader.stop_reading(self.tp)
+        return True
+
+    async def take(self, chunk: Chunk) -> None:
+        """Process a chunk, slice by slice; the rest is dropped when the partition is being taken away."""
+        records, size = chunk.records, self._pace.slice_records
+        for start in range(0, len(records), size):
+            if chunk.epoch != self.epoch or not self.is_ready or self._closing or self.partition is None:
+                return
+            part = records[start : start + size]
+            is_last = start + size >= len(records)
+            self._take_slice(self.partition, part, chunk.next_offset if is_last else part[-1].offset + 1)
+            if not self._caught_up() and self._due() > 0:
+                await asyncio.sleep(0)
+            else:
+                self._wake.set()
+                await asyncio.sleep(0)
+
+    def _take_slice(self, partition: Partition, records: object, next_offset: int) -> None:
+        assert isinstance(records, list)
+        try:
+            partition.take(records, next_offset)
+        except AimassError as exc:
+            self._fault(exc)
+        except Exception as exc:
+            self._crash(exc)
+        if not self._taken:
+            self._oldest_ms = records[0].timestamp
+        self._taken += len(records)
+        self._last_take = time.monotonic()
+        self.buffered -= len(records)
+        if self._paused and self.buffered <= self._pace.max_buffered // 2:
+            self._paused = False
+            self._reader.start_reading(self.tp, None)
+
+    def _fault(self, exc: AimassError) -> None:
+        if exc.disposition == "crash":
+            self._crash(exc)
+        else:
+            self.is_ready = False
+            self._failure = exc
+            self._wake.set()
+
+    # -- living -------------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._closing:
+            try:
+                await self._open()
+                failures = 0
+                await self._serve()
+            except WorldFault as exc:
+                self._metrics.faults.labels(*self.labels).inc()
+                logger.warning(
+                    "partition dropped, opening it again",
+                    extra={"topic": self.tp.topic, "partition": self.tp.partition, "why": str(exc)},
+                )
+                await self._drop()
+                if isinstance(exc, Fenced) and not self._reader.is_assigned(self.tp):
+                    return
+                await self._pause(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+                failures += 1
+            except asyncio.CancelledError:
+                raise
+            except BaseException as exc:
+                self._crash(exc)
+                return
+        await self._drop()
+
+    async def _pause(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._closing and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+    async def _open(self) -> None:
+        started = time.monotonic()
+        self._failure = None
+        self.epoch += 1
+        self.buffered = self._taken = 0
+        self._paused = False
+        partition = self.partition = self._make()
+        offset = await partition.open(self._on_restore)
+        first = await self._reader.first_offset(self.tp)
+        if offset is not None and offset < first:
+            self._metrics.overtaken.labels(*self.labels).inc()
+            logger.error(
+                "Kafka deleted records before they were read: raise the topic's retention",
+                extra={"topic": self.tp.topic, "partition": self.tp.partition, "from": offset, "to": first},
+            )
+        if self._closing:
+            return
+        self._metrics.restore_seconds.labels(*self.labels).observe(time.monotonic() - started)
+        self._metrics.restored_rows.labels(*self.labels).inc(partition.restored_rows)
+        self._gauge("restore_ratio", 1.0)
+        self.is_ready = True
+        self.last_progress = self._last_take = time.monotonic()
+        self._reader.start_reading(self.tp, offset)
+
+    def _on_restore(self, done: int, total: int) -> None:
+        self.last_progress = time.monotonic()
+        self._gauge("restore_ratio", done / total if total else 1.0)
+
+    async def _serve(self) -> None:
+        while not self._closing:
+            if self._failure is not None:
+                raise WorldFault(str(self._failure)) from self._failure
+            due = self._due()
+            if due <= 0:
+                await self._commit()
+                continue
+            self._wake.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), None if due == math.inf else due)
+            self._tick()
+        if self.partition is not None and self.partition.is_dirty:
+            await self._commit()
+
+    def _due(self) -> float:
+        """Return in how many seconds a commit is due; infinity when there is nothing to commit."""
+        partition = self.partition
+        assert partition is not None
+        if not partition.is_dirty:
+            return math.inf if partition.stage.tick_s is None else partition.stage.tick_s
+        if partition.pending >= self._pace.max_pending or self._caught_up():
+            return 0.0
+        return self._last_commit + self._pace.interval_s - time.monotonic()
+
+    def _caught_up(self) -> bool:
+        if self.buffered > 0 or self.partition is None:
+            return False
+        end = self._reader.end_offset(self.tp)
+        return end is None or self.partition.position is None or self.partition.position >= end
+
+    def _tick(self) -> None:
+        partition = self.partition
+        if partition is None or partition.stage.tick_s is None or partition.is_dirty or not self._caught_up():
+            return
+        idle = time.monotonic() - self._last_take
+        if idle >= partition.stage.tick_s:
+            partition.tick(idle)
+            self._last_take = time.monotonic()
+
+    async def _commit(self) -> None:
+        partition = self.partition
+        assert partition is not None
+        started = time.monotonic()
+        oldest, taken, dead = self._oldest_ms, self._taken, partition.rejected
+        self._taken = 0
+        count = await partition.commit()
+        now = time.monotonic()
+        self._last_commit = self.last_progress = now
+        metrics, labels = self._metrics, self.labels
+        metrics.commit_seconds.labels(*labels).observe(now - started)
+        metrics.events_in.labels(*labels).inc(taken)
+        metrics.events_out.labels(*labels).inc(count - dead)
+        metrics.dead_letters.labels(*labels).inc(dead)
+        if taken:
+            metrics.latency_seconds.labels(*labels).observe(max(0.0, time.time() - oldest / 1000))
+        self.report()
+
+    def report(self) -> None:
+        """Bring the partition's gauges up to date."""
+        if self.partition is None:
+            return
+        self._gauge("last_commit", time.time() - (time.monotonic() - self._last_commit) if self._last_commit else 0)
+        self._gauge("lag_records", float(self.lag()))
+        self._gauge("buffered_records", self.buffered)
+        self._gauge("live_entries", self.partition.state.live_entries())
+
+    def lag(self) -> int:
+        """Return how many records wait between what is committed and the partition's end, as last fetched."""
+        end = self._reader.end_offset(self.tp)
+        committed = self.partition.committed if self.partition is not None else None
+        return max(0, end - committed) if end is not None and committed is not None else self.buffered
+
+    def _gauge(self, name: str, value: float) -> None:
+        getattr(self._metrics, name).labels(*self.labels, self.tp.topic, str(self.tp.partition)).set(value)
+
+    # -- letting go ---------------------------------------------------------------------------------------------------
+
+    async def _drop(self) -> None:
+        self.is_ready = False
+        self._reader.stop_reading(self.tp)
+        partition, self.partition = self.partition, None
+        if partition is not None:
+            await partition.close()
+
+    async def close(self, timeout_s: float) -> None:
+        """Commit what has been taken and let the partition go; past the timeout, let it go as it is."""
+        self._closing = True
+        self._wake.set()
+        done, _ = await asyncio.wait([self._task], timeout=timeout_s)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
+            await self._drop()
+        self._metrics.forget(*self.labels, self.tp.topic, self.tp.partition)
