@@ -1,0 +1,1 @@
+"""What the commands do; `aimass.cli` only reads their arguments."""
