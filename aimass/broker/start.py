@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,8 +51,10 @@ def prepare(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[
 def _format(cluster: Cluster, node: Node, java: Path) -> None:
     """Format beside the final place and move in one step: half-formatted storage is never taken for data."""
     with guarded(node.folder):
-        beside = node.folder / "data.new"
-        shutil.rmtree(beside, ignore_errors=True)
+        for left in node.folder.glob("new-data-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # a name of its own each time: the formatter that a killed `up` left behind may still be writing to the old one
+        beside = Path(tempfile.mkdtemp(prefix="new-data-", dir=node.folder))
         settings = node.folder / "format.properties"
         properties = config.server_properties(cluster, node, beside)
         settings.write_text(config.render_properties(properties), encoding="ascii")
