@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any, Literal
 
 FOREVER = timedelta.max
+#: Room for the largest event that a source may hold (8 MiB) in its envelope.
+LARGE = {"max.message.bytes": str(16 << 20)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The topics, one file each, every one holding a constant named ``TOPIC``."""

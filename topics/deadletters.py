@@ -1,5 +1,5 @@
 """Records that no stage could accept: bytes as they came, the reason in the headers."""
 
-from aimass.topic import Topic
+from aimass.topic import LARGE, Topic
 
-TOPIC = Topic(name="deadletters")
+TOPIC = Topic(name="deadletters", config=LARGE)

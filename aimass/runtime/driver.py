@@ -6,6 +6,7 @@ Faust keeps agents, topics, worker and assignment. What is replaced, and why (`d
 ``Consumer._drain_messages``   One message a chunk instead of four asyncio tasks an event.
 ``Consumer.ack``, ``_commit``  Offsets commit in our transactions; a later commit by Faust would move them back.
 ``Consumer.perform_seek``      A partition goes on where its state says, once it is restored.
+``App.crash``                  Ends the worker; Faust's own worker class is not used.
 ``App._consumer_wait_empty``   Called when partitions are taken away: commits what is done and lets go of them.
 ``Consumer`` (no thread)       Heartbeats and fetches run in the worker's own loop: no hop between threads per fetch.
 =============================  =====================================================================================
@@ -244,6 +245,11 @@ class App(faust.App):
 
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         await self.engine.release()
+
+    async def crash(self, reason: BaseException) -> None:
+        """Stop the worker: whatever Faust itself cannot go on after ends here."""
+        self.engine.fail(reason)
+        await super().crash(reason)
 
 
 def make_app(engine: Engine, name: str, bootstrap: str, session_timeout_s: float) -> App:

@@ -116,6 +116,7 @@ class Engine:
             max_buffered=settings.chunk_max_records * settings.buffer_chunks,
             slice_records=settings.chunk_max_records,
         )
+        self.failure: asyncio.Future[BaseException]
         self.app: App = make_app(self, self.group, self._options["bootstrap_servers"], settings.session_timeout_s)
 
     def add(self, agent: str, wiring: Wiring) -> StageRuntime:
@@ -165,15 +166,17 @@ class Engine:
         deadline = max(2.0, self.settings.session_timeout_s * 0.4)
         await asyncio.gather(*(lane.close(deadline) for lane in lanes.values()))
 
+    def fail(self, exc: BaseException) -> None:
+        """Stop the worker with this error."""
+        if not self.failure.done():
+            self.failure.set_result(exc)
+
     # -- partitions ---------------------------------------------------------------------------------------------------
 
     def _lane(self, tp: TP, runtime: StageRuntime) -> Lane:
-        def crash(exc: BaseException) -> None:
-            asyncio.ensure_future(self.app.crash(exc))  # noqa: RUF006  the app's own service holds the error
-
         labels = (self.pipeline, runtime.agent)
         make = self._maker(tp, runtime)
-        return Lane(tp, labels, make, cast(Reader, self.app.consumer), self._pace, self._metrics, crash)
+        return Lane(tp, labels, make, cast(Reader, self.app.consumer), self._pace, self._metrics, self.fail)
 
     def _maker(self, tp: TP, runtime: StageRuntime) -> Callable[[], Partition]:
         wiring = runtime.wiring
