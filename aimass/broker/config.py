@@ -54,6 +54,10 @@ def _safety(cluster: Cluster) -> Mapping[str, object]:
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": in_sync,
         "num.partitions": cluster.spec.partitions,
+        # a broker killed and started again is let in only when its former self's session has run out; a single one
+        # shares its process with the controller that counts, so no pause can make it seem dead
+        "broker.session.timeout.ms": 1000 if copies == 1 else 4000,
+        "broker.heartbeat.interval.ms": 250 if copies == 1 else 1000,
     }
 
 
@@ -69,8 +73,6 @@ _LOCAL: Mapping[str, object] = {
     # a worker that joins, dies or is fenced should be noticed in seconds
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
-    "broker.session.timeout.ms": 4000,
-    "broker.heartbeat.interval.ms": 1000,
     "controlled.shutdown.enable": "true",
     "transaction.max.timeout.ms": 900_000,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,

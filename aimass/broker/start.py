@@ -20,6 +20,7 @@ from aimass.broker.processes import find_broker, spawn
 
 _FORMAT_TIMEOUT = 60.0
 _ROOM = 256 * MIB
+_TRY = "formatting-"
 _TAIL = 16_384
 _TAIL_LINES = 12
 _EXEC_GRACE = 2.0  # a process carries its broker's name only once the shell has become Java
@@ -49,20 +50,23 @@ def prepare(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[
 
 
 def _format(cluster: Cluster, node: Node, java: Path) -> None:
-    """Format beside the final place and move in one step: half-formatted storage is never taken for data."""
+    """Format beside the final place and move in one step: half-formatted storage is never taken for data.
+
+    Each try has a directory of its own, because the formatter that a killed `up` left may still be at work in the last.
+    """
     with guarded(node.folder):
-        for left in node.folder.glob("new-data-*"):
+        for left in node.folder.glob(f"{_TRY}*"):
             shutil.rmtree(left, ignore_errors=True)
-        # a name of its own each time: the formatter that a killed `up` left behind may still be writing to the old one
-        beside = Path(tempfile.mkdtemp(prefix="new-data-", dir=node.folder))
-        settings = node.folder / "format.properties"
-        properties = config.server_properties(cluster, node, beside)
-        settings.write_text(config.render_properties(properties), encoding="ascii")
-        options = ["-XX:TieredStopAtLevel=1", f"@{node.java_args}", "kafka.tools.StorageTool", "format"]
-        done = run_java(java, [*options, "-t", cluster.cluster_id, "-c", str(settings)], _FORMAT_TIMEOUT)
-        if done.returncode:
-            raise _did_not_start(node, "could not format its storage", f"{done.stdout}\n{done.stderr}")
-        beside.rename(node.data)
+        with tempfile.TemporaryDirectory(prefix=_TRY, dir=node.folder, ignore_cleanup_errors=True) as folder:
+            data, settings = Path(folder, "data"), Path(folder, "server.properties")
+            data.mkdir()
+            properties = config.server_properties(cluster, node, data)
+            settings.write_text(config.render_properties(properties), encoding="ascii")
+            tool = ["-XX:TieredStopAtLevel=1", f"@{node.java_args}", "kafka.tools.StorageTool", "format"]
+            done = run_java(java, [*tool, "-t", cluster.cluster_id, "-c", str(settings)], _FORMAT_TIMEOUT)
+            if done.returncode:
+                raise _did_not_start(node, "could not format its storage", f"{done.stdout}\n{done.stderr}")
+            data.rename(node.data)
 
 
 def launch(nodes: Sequence[Node], java: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_killed_up_is_taken_up_by_the_next(spec: KafkaSpec) -> None:
         "up(KafkaSpec(home=Path(sys.argv[1]), port=0, heap_mb=256, cache=Path(sys.argv[2])))"
     )
     node = spec.home / "kafka" / "node-0"
-    for moment in (lambda: (node / "format.properties").exists(), lambda: find_broker(node) is not None):
+    for moment in (lambda: any(node.glob("formatting-*/data")), lambda: find_broker(node) is not None):
         starter = subprocess.Popen([sys.executable, "-c", code, str(spec.home), str(JARS)])
         with starter:
             until(moment)
