@@ -34,12 +34,14 @@ _RESTORE_ROWS = 50_000
 class Progress(msgspec.Struct, frozen=True):
     """How far a partition has come: the last row of each commit, and the truth about the source offset.
 
-    ``watermark`` is the greatest event time seen, ``now`` the last tick that it has passed.
+    ``watermark`` is the greatest event time seen, ``now`` the last tick that it has passed, ``ttls`` the tables whose
+    rows do not live for ever: they are swept whether or not they are used again.
     """
 
     position: int
     watermark: float | None = None
     now: float | None = None
+    ttls: dict[str, float] = {}
     version: int = 1
 
 
@@ -141,7 +143,7 @@ class Partition:
             raise StateError(f"{self.spec.name}: progress of version {progress.version} needs a newer aimass")
         self.position = progress.position
         self._watermark = -math.inf if progress.watermark is None else progress.watermark
-        self.state.now = -math.inf if progress.now is None else progress.now
+        self.state.resume(-math.inf if progress.now is None else progress.now, progress.ttls)
 
     # -- take ---------------------------------------------------------------------------------------------------------
 
@@ -158,20 +160,30 @@ class Partition:
         self.position = max(next_offset, self.position or 0)
 
     def _take_slice(self, records: Sequence[SourceRecord]) -> None:
+        if self._failure(records) is None:
+            self._since.extend(self._unsaved(records))
+            self.position = records[-1].offset + 1
+        else:
+            self._isolate(records)
+
+    def _failure(self, records: Sequence[SourceRecord]) -> Exception | None:
+        """Apply records; return what an event among them raised.
+
+        Returned, not handled on the spot: what is raised inside a handler drags the earlier error along in its
+        traceback, and so a dead letter would tell how the stream was cut.
+        """
         try:
             self._apply(records)
         except AimassError as exc:
             if exc.disposition != "dead_letter":
                 raise
-            self._isolate(records)
-        except Exception:
-            self._isolate(records)
-        else:
-            self._since.extend(self._unsaved(records))
-            self.position = records[-1].offset + 1
+            return exc
+        except Exception as exc:
+            return exc
+        return None
 
     def _unsaved(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
-        """Leave out the records before the last savepoint: a tick may have made one amid them."""
+        """Leave out the records before the last savepoint: one is made amid them when a tick passes."""
         saved = self._mark[0]
         if saved is None or records[0].offset >= saved:
             return records
@@ -188,14 +200,9 @@ class Partition:
         self._halve(self._unsaved(records))
 
     def _halve(self, records: Sequence[SourceRecord]) -> None:
-        try:
-            self._apply(records)
-        except AimassError as exc:
-            if exc.disposition != "dead_letter":
-                raise
-            self._split(records, exc)
-        except Exception as exc:
-            self._split(records, exc)
+        error = self._failure(records)
+        if error is not None:
+            self._split(records, error)
         else:
             self.position = records[-1].offset + 1
             self._savepoint()
@@ -227,26 +234,29 @@ class Partition:
             self._apply_in_time(records, events, self.stage.tick_s)
 
     def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
-        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show."""
+        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show.
+
+        What came before is saved; the tick is not, before the event that passed it has been accepted.
+        """
         start = 0
         for i, event in enumerate(events):
             if type(event) is BadEvent or event.time <= self._watermark:
                 continue
-            self._watermark = event.time
             tick = math.floor(event.time / tick_s) * tick_s
             if tick > self.state.now:
                 self._run(records[start:i], events[start:i])
                 start = i
-                self._pass(tick, records[i].offset)
+                self.position = records[i].offset
+                self._savepoint()
+                self._pass(tick)
+            self._watermark = event.time
         self._run(records[start:], events[start:])
 
-    def _pass(self, tick: float, next_offset: int) -> None:
-        first = self.state.now == -math.inf
-        self.position = next_offset
+    def _pass(self, tick: float) -> None:
+        is_first = self.state.now == -math.inf
         self.state.advance(tick)
-        if not first:
+        if not is_first:
             self.stage.on_time(tick, self.state, self._outputs)
-        self._savepoint()
 
     def _run(self, records: Sequence[SourceRecord], events: Sequence[Any]) -> None:
         for record, event in zip(records, events, strict=True):
@@ -323,6 +333,7 @@ class Partition:
                 position=self.position or 0,
                 watermark=_finite(self._watermark),
                 now=_finite(self.state.now),
+                ttls=self.state.ttls(),
             )
         )
         records[self.spec.changelog] = [OutRecord(key, row) for key, row in rows.items()]

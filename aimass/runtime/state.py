@@ -14,11 +14,11 @@ is thrown away with everything above the store.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aimass.runtime.store import PartitionStore
-from aimass.runtime.tables import ObjectTable, RowTable
+from aimass.runtime.tables import ObjectTable, RowTable, expired_rows
 from aimass.stages.base import ObjectSpec, RowSpec
 
 T = TypeVar("T")
@@ -58,12 +58,24 @@ class PartitionState:
         self._tables: dict[str, ObjectTable[Any] | RowTable] = {}
         self._saved: dict[bytes, bytes | None] = {}
         self._in_flight: dict[bytes, bytes | None] = {}
+        self._ttls: dict[str, float] = {}
+        self._swept = -math.inf
+
+    def resume(self, now: float, ttls: Mapping[str, float]) -> None:
+        """Go on from what an earlier state of the partition committed: its time, and its tables with a time to live."""
+        self.now = self._swept = now
+        self._ttls.update(ttls)
+
+    def ttls(self) -> dict[str, float]:
+        """Return the time to live of each table that has one and was ever used."""
+        return dict(sorted(self._ttls.items()))
 
     def objects(self, spec: ObjectSpec[T]) -> ObjectTable[T]:
         """Return the table of live objects that a spec names; made at its first use."""
         table = self._tables.get(spec.name)
         if table is None:
             table = self._tables[spec.name] = ObjectTable(spec, self, self._max_live)
+            self._note(spec)
         return table  # type: ignore[return-value]
 
     def rows(self, spec: RowSpec) -> RowTable:
@@ -71,7 +83,14 @@ class PartitionState:
         table = self._tables.get(spec.name)
         if table is None:
             table = self._tables[spec.name] = RowTable(spec, self, self._max_live)
+            self._note(spec)
         return table  # type: ignore[return-value]
+
+    def _note(self, spec: ObjectSpec[Any] | RowSpec) -> None:
+        if spec.ttl_s is not None:
+            self._ttls[spec.name] = spec.ttl_s
+        else:
+            self._ttls.pop(spec.name, None)
 
     def load_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the encoded rows of the keys, the newest of each."""
@@ -89,20 +108,27 @@ class PartitionState:
         yield from ((key, row) for key, row in sorted(newest.items()) if row is not None)
 
     def advance(self, now: float) -> None:
-        """Move event time to the next tick; rows that have outlived their time go. Ends with a savepoint."""
-        before, self.now = self.now, now
-        self.savepoint()
-        for table in self._tables.values():
-            if table.ttl_s is not None and _pane(before, table.ttl_s) != _pane(now, table.ttl_s):
-                self._saved.update(dict.fromkeys(table.sweep()))
+        """Move event time to the next tick: rows that have outlived their time can no longer be seen.
+
+        Comes after a savepoint and is itself not final before the next one: then the rows go.
+        """
+        self.now = now
 
     def savepoint(self) -> None:
         """Encode what the tables changed: from here on `revert` comes back to this point."""
         for table in self._tables.values():
             table.flush(self._saved)
+        if self.now != self._swept:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        before, self._swept = self._swept, self.now
+        for name, ttl in self._ttls.items():
+            if _pane(before, ttl) != _pane(self.now, ttl):
+                self._saved.update(dict.fromkeys(expired_rows(name, ttl, self)))
 
     def revert(self) -> None:
-        """Undo everything since the last savepoint."""
+        """Undo everything since the last savepoint; the caller knows what time it was then."""
         for table in self._tables.values():
             table.forget()
 
@@ -115,9 +141,8 @@ class PartitionState:
     def landed(self) -> None:
         """End a commit: its rows are in the store now, and memory may be made free."""
         self._in_flight = {}
-        if not self._saved:
-            for table in self._tables.values():
-                table.evict()
+        for table in self._tables.values():
+            table.evict()
 
     def live_entries(self) -> int:
         """Return how many entries the tables hold in memory."""

@@ -6,6 +6,7 @@ A table decodes a row once and encodes it once a commit. It knows three moments:
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -55,8 +56,7 @@ class ObjectTable(Generic[T]):
     """Live objects by key: see `aimass.stages.base.Objects`."""
 
     def __init__(self, spec: ObjectSpec[T], source: RowSource, max_live: int) -> None:
-        self.prefix = spec.name.encode() + b"\x00"
-        self.ttl_s = spec.ttl_s
+        self.prefix = _prefix(spec.name)
         self._spec = spec
         self._source = source
         self._max_live = max_live
@@ -126,10 +126,6 @@ class ObjectTable(Generic[T]):
                 del self._live[key]
                 self._touched.pop(key, None)
 
-    def sweep(self) -> Iterator[bytes]:
-        """Yield the keys of rows that have outlived their time."""
-        yield from _expired_rows(self.prefix, self._expiry, self._source)
-
     def __len__(self) -> int:
         return len(self._live)
 
@@ -138,8 +134,7 @@ class RowTable:
     """Fixed-width rows of many keys in one array: see `aimass.stages.base.Rows`."""
 
     def __init__(self, spec: RowSpec, source: RowSource, max_live: int) -> None:
-        self.prefix = spec.name.encode() + b"\x00"
-        self.ttl_s = spec.ttl_s
+        self.prefix = _prefix(spec.name)
         self._dtype = spec.dtype
         self._source = source
         self._max_live = max(max_live, 1)
@@ -163,7 +158,7 @@ class RowTable:
         if missing.any():
             self._load([keys[i] for i in np.flatnonzero(missing).tolist()])
             slots = np.fromiter(map(self._slots.__getitem__, keys), np.intp, len(keys))
-        if self._expiry.ttl is not None:
+        if self._expiry.ttl is not None and self._source.now != -math.inf:
             self._expire(slots, self._expiry.ttl)
         return slots, self._rows[slots]
 
@@ -256,17 +251,16 @@ class RowTable:
                 del self._slots[key]
                 self._free.append(slot)
 
-    def sweep(self) -> Iterator[bytes]:
-        """Yield the keys of rows that have outlived their time."""
-        yield from _expired_rows(self.prefix, self._expiry, self._source)
-
     def __len__(self) -> int:
         return len(self._slots)
 
 
-def _expired_rows(prefix: bytes, expiry: _Expiry, source: RowSource) -> Iterator[bytes]:
-    if expiry.ttl is None:
-        return
-    for key, row in source.scan(prefix):
-        if expiry.unwrap(row, source.now)[0] is None:
+def expired_rows(table: str, ttl: float, source: RowSource) -> Iterator[bytes]:
+    """Yield the keys of a table's rows that have outlived their time."""
+    for key, row in source.scan(_prefix(table)):
+        if source.now - _STAMP.unpack_from(row)[0] > ttl:
             yield key
+
+
+def _prefix(table: str) -> bytes:
+    return table.encode() + b"\x00"
