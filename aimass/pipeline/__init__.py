@@ -1,0 +1,17 @@
+"""Pipeline files: TOML in, validated definitions and stages out."""
+
+from aimass.pipeline.compile import compile_stages
+from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline, RuleDef, SourceDef, TimeDef
+from aimass.pipeline.parse import load, parse
+
+__all__ = [
+    "DetectorDef",
+    "ModelDef",
+    "Pipeline",
+    "RuleDef",
+    "SourceDef",
+    "TimeDef",
+    "compile_stages",
+    "load",
+    "parse",
+]

@@ -1,0 +1,90 @@
+"""From an event's JSON to numbers: paths into it, and its numeric fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Getter = Callable[[Any], Any]
+
+#: What a path leads to when it leads nowhere.
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
+
+_LIMIT = 1e100
+
+
+def getter(path: str) -> Getter:
+    """Compile a path into an event: names of fields and indices of lists, between dots.
+
+    Examples
+    --------
+    >>> getter("readings.1.heat")({"readings": [0, {"heat": 7}]})
+    7
+    >>> getter("readings.1.heat")({"readings": 3})
+    MISSING
+    """
+    steps = path.split(".")
+    if len(steps) == 1:
+        return lambda data: data.get(path, MISSING)
+
+    def follow(data: Any) -> Any:
+        for step in steps:
+            if type(data) is dict:
+                data = data.get(step, MISSING)
+            elif type(data) is list and step.isdecimal() and len(step) < 10 and int(step) < len(data):
+                data = data[int(step)]
+            else:
+                return MISSING
+        return data
+
+    return follow
+
+
+def number(value: Any) -> float | None:
+    """Return a JSON number as a float within ±1e100, or ``None`` for anything else (booleans too).
+
+    Examples
+    --------
+    >>> number(3), number(True), number("3"), number(1e300)
+    (3.0, None, None, 1e+100)
+    """
+    kind = type(value)
+    if kind is not float and kind is not int:
+        return None
+    if -_LIMIT <= value <= _LIMIT:
+        return float(value)
+    return _LIMIT if value > 0 else -_LIMIT
+
+
+class Numbers:
+    """Finds the numeric fields of events: those that are named, or all at the top level but the excluded ones.
+
+    Examples
+    --------
+    >>> Numbers(None, exclude=["label"])({"b": 2, "a": 1.5, "label": 1, "ok": True})
+    {'a': 1.5, 'b': 2.0}
+    >>> Numbers(["pos.x", "b"])({"b": 2, "pos": {"x": 1}})
+    {'pos.x': 1.0, 'b': 2.0}
+    """
+
+    def __init__(self, fields: Iterable[str] | None, exclude: Iterable[str] = ()) -> None:
+        self.fields = None if fields is None else tuple(fields)
+        self._exclude = frozenset(exclude)
+        self._getters = [(field, getter(field)) for field in self.fields or ()]
+
+    def __call__(self, data: dict[str, Any]) -> dict[str, float]:
+        """Return the numeric fields, always in the same order however the event has them."""
+        found: dict[str, float] = {}
+        if self.fields is None:
+            exclude = self._exclude
+            for name in sorted(data):
+                value = data[name]
+                kind = type(value)
+                if (kind is float or kind is int) and name not in exclude:
+                    found[name] = float(value) if -_LIMIT <= value <= _LIMIT else number(value) or 0.0
+            return found
+        for name, get in self._getters:
+            one = number(get(data))
+            if one is not None:
+                found[name] = one
+        return found

@@ -1,0 +1,46 @@
+"""From a definition to the three stages that it means."""
+
+from __future__ import annotations
+
+from aimass.pipeline.condition import compile_condition
+from aimass.pipeline.definition import Pipeline
+from aimass.stages.collect import CollectStage, Reader
+from aimass.stages.decide import DecideStage, Rule
+from aimass.stages.score import KeyDetector, ModelScorer, ScoreStage
+
+
+def compile_stages(pipeline: Pipeline) -> tuple[CollectStage, ScoreStage, DecideStage]:
+    """Return new stages for one partition or for all: what they learn is in the state, not in them.
+
+    Examples
+    --------
+    >>> from aimass.pipeline import parse
+    >>> stages = compile_stages(parse('name = "x"\\n[[source]]\\ntopic = "t"'))
+    >>> [stage.name for stage in stages]
+    ['collect', 'score', 'decide']
+    """
+    return _collect(pipeline), _score(pipeline), _decide(pipeline)
+
+
+def _collect(pipeline: Pipeline) -> CollectStage:
+    readers = [Reader(one.topic, one.key, one.time, one.id) for one in pipeline.sources]
+    return CollectStage(pipeline.name, readers)
+
+
+def _score(pipeline: Pipeline) -> ScoreStage:
+    hidden = {path for one in pipeline.sources for path in (one.key, one.time, one.id) if path is not None}
+    hidden |= {model.target for model in pipeline.models}
+    exclude = sorted(hidden)
+    detectors = [KeyDetector(one.name, one.fields, exclude, one.forget) for one in pipeline.detectors]
+    models = [ModelScorer(one.name, one.recipe, one.target, one.fields, exclude) for one in pipeline.models]
+    return ScoreStage(detectors, models, tick_s=pipeline.time.tick)
+
+
+def _decide(pipeline: Pipeline) -> DecideStage:
+    detectors = [one.name for one in pipeline.detectors]
+    models = [one.name for one in pipeline.models]
+    rules = [
+        Rule(one.name, compile_condition(one.when, detectors, models), one.severity, one.cause, one.cooldown)
+        for one in pipeline.rules
+    ]
+    return DecideStage(rules, tick_s=pipeline.time.tick)

@@ -1,0 +1,123 @@
+"""The kinds of values in a pipeline file: what each accepts, and what it says when a value is something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aimass.pipeline.condition import meant
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_PART = re.compile(r"[a-z0-9][a-z0-9-]*")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+MAX_NAME = 100
+
+
+def duration(value: Any) -> float:
+    """Read ``"5m"`` as seconds.
+
+    Examples
+    --------
+    >>> duration("5m"), duration("250ms")
+    (300.0, 0.25)
+    """
+    found = _DURATION.fullmatch(value) if type(value) is str else None
+    if found is None:
+        raise ValueError('is no duration; write a number and a unit, ms s m h d, like "10s" or "5m"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _lasting(value: Any) -> float:
+    seconds = duration(value)
+    if seconds <= 0:
+        raise ValueError('must be longer than nothing; "never" turns it off')
+    return seconds
+
+
+def _duration_or_never(value: Any) -> float | None:
+    return None if value == "never" else _lasting(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or not value.strip():
+        raise ValueError("must be text, not empty")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], rule: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        text = _text(value)
+        if not pattern.fullmatch(text) or len(text) > MAX_NAME:
+            raise ValueError(f"{text!r} must be {rule}{_slug(text, pattern)}")
+        return text
+
+    return check
+
+
+def _slug(text: str, pattern: re.Pattern[str]) -> str:
+    """Return a valid spelling of a name, as a hint."""
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return f'; did you mean "{slug}"?' if pattern.fullmatch(slug) and len(slug) <= MAX_NAME else ""
+
+
+def _topic(value: Any) -> str:
+    text = _text(value)
+    if not _TOPIC.fullmatch(text) or text in (".", ".."):
+        raise ValueError(f"{text!r} is no topic name: letters, digits, dots, underscores, hyphens; at most 249")
+    return text
+
+
+def _path(value: Any) -> str:
+    text = _text(value)
+    if any(not step for step in text.split(".")):
+        raise ValueError(
+            f"{text!r} is no path: names of fields and indices of lists between dots, like readings.0.heat"
+        )
+    return text
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    if type(value) is not list or not value:
+        raise ValueError('must be a list of paths, like ["f1", "pos.x"]')
+    found = tuple(_path(one) for one in value)
+    if len(found) > 64:
+        raise ValueError(f"names {len(found)} fields, at most 64 are possible")
+    if len(set(found)) < len(found):
+        twice = next(one for one in found if found.count(one) > 1)
+        raise ValueError(f"names {twice!r} twice")
+    return found
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 10_000:
+        raise ValueError("must be a whole number from 1 to 10000")
+    return value
+
+
+def choice(value: Any, allowed: tuple[str, ...]) -> str:
+    """Read one of the allowed words."""
+    if value not in allowed:
+        hint = meant(value, allowed) if type(value) is str and "did you mean" in meant(value, allowed) else ""
+        raise ValueError(f"{value!r} is not allowed{hint}; allowed: {', '.join(allowed)}")
+    return str(value)
+
+
+_NAME_RULE = "small letters, digits and hyphens, at most 100, beginning with a letter"
+_PART_RULE = "small letters, digits and hyphens, at most 100, beginning with a letter or digit"
+
+#: By kind: the function that returns a value of the file as the pipeline has it, or raises ValueError.
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "name": _matching(_NAME, _NAME_RULE),
+    "topic-part": _matching(_PART, _PART_RULE),
+    "topic": _topic,
+    "path": _path,
+    "paths": _paths,
+    "text": _text,
+    "condition": _text,
+    "duration": duration,
+    "duration-or-never": _duration_or_never,
+    "count": _count,
+}

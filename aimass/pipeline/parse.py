@@ -1,0 +1,169 @@
+"""From a pipeline file to a validated definition, or to all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any
+
+from aimass.errors import ConfigurationError
+from aimass.pipeline.condition import Wrong, compile_condition, meant
+from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, RuleDef, keys_of
+from aimass.pipeline.kinds import KINDS, choice
+from aimass.pipeline.lines import Place, index_lines
+
+_AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+
+def load(path: str | Path) -> Pipeline:
+    """Read a pipeline file.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming file, line and key of everything that is wrong.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text("utf-8")
+    except OSError as exc:
+        raise ConfigurationError(f"{file}: cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(f"{file}: is not UTF-8 text (byte {exc.start})") from exc
+    return parse(text, file=str(file))
+
+
+def parse(text: str, file: str = "pipeline.toml") -> Pipeline:
+    """Read the text of a pipeline file.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming file, line and key of everything that is wrong.
+
+    Examples
+    --------
+    >>> parse('name = "x"\\n[[source]]\\ntopik = "t"')
+    Traceback (most recent call last):
+        ...
+    aimass.errors.ConfigurationError: pipeline.toml:2: [[source]] has no "topic" (the Kafka topic to read)
+    pipeline.toml:3: [[source]] topik: unknown key; did you mean "topic"?
+    """
+    text = text.replace("\r\n", "\n")
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        found = _AT.search(str(exc))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        raise ConfigurationError(f"{file}:{line}: not TOML: {_AT.sub('', str(exc)).strip()}") from exc
+    return _Reader(file, index_lines(text)).pipeline(document)
+
+
+class _Reader:
+    """Reads a document section by section and collects what is wrong."""
+
+    def __init__(self, file: str, lines: dict[Place, int]) -> None:
+        self._file, self._lines = file, lines
+        self._problems: list[tuple[int, str]] = []
+
+    def pipeline(self, document: dict[str, Any]) -> Pipeline:
+        top = {name: value for name, value in document.items() if name not in SECTIONS}
+        values = self._keys(Pipeline, top, "", 0, [*keys_of(Pipeline), *SECTIONS])
+        for name, (attribute, section, many) in SECTIONS.items():
+            found = self._section(name, section, document.get(name), many)
+            if found is not None:
+                values[attribute] = tuple(found) if many else found[0] if found else section()
+        self._cross_check(values)
+        if self._problems:
+            said = [f"{self._file}:{line}: {problem}" for line, problem in sorted(self._problems)]
+            raise ConfigurationError("\n".join(said))
+        return Pipeline(**values)
+
+    def _wrong(self, section: str, number: int, key: str, problem: str) -> None:
+        line = self._lines.get((section, number, key)) or self._lines.get((section, number, "")) or 1
+        self._problems.append((line, problem))
+
+    def _section(self, name: str, section: Any, raw: Any, many: bool) -> list[Any] | None:
+        if raw is None:
+            return []
+        tables = raw if many else [raw]
+        if type(tables) is not list or not all(type(table) is dict for table in tables):
+            shape = f"[[{name}]]" if many else f"[{name}]"
+            self._wrong("" if ("", 0, name) in self._lines else name, 0, name, f"{name}: write it as {shape}")
+            return None
+        found = []
+        for number, table in enumerate(tables):
+            before = len(self._problems)
+            values = self._keys(section, table, name, number, list(keys_of(section)))
+            whole = len(self._problems) == before
+            found.append(section(**values) if whole else _Partial(values, number))
+        return found
+
+    def _keys(self, section: Any, table: dict[str, Any], name: str, number: int, known: list[str]) -> dict[str, Any]:
+        where = "" if not name else f"[[{name}]] " if SECTIONS[name][2] else f"[{name}] "
+        keys = keys_of(section)
+        values: dict[str, Any] = {}
+        for key, raw in table.items():
+            if key not in keys:
+                self._wrong(name, number, key, f"{where}{key}: unknown key{meant(key, known)}")
+                continue
+            kind, allowed = keys[key].metadata["kind"], keys[key].metadata["allowed"]
+            try:
+                values[key] = choice(raw, allowed) if kind == "choice" else KINDS[kind](raw)
+            except ValueError as exc:
+                self._wrong(name, number, key, f"{where}{key}: {exc}")
+        for key, one in keys.items():
+            if key not in table and one.default is MISSING:
+                self._wrong(name, number, "", f'{where or "the pipeline "}has no "{key}" ({one.metadata["help"]})')
+        return values
+
+    def _cross_check(self, values: dict[str, Any]) -> None:
+        if not values.get("sources", True):
+            self._wrong("", 0, "", 'has no [[source]]: add one, with topic = "your.topic"')
+        self._twice("source", "topic", values)
+        for name in ("model", "detector", "rule"):
+            self._twice(name, "name", values)
+        values["detectors"] = detectors = values.get("detectors") or (DetectorDef(name="odd"),)
+        names = [getattr(one, "name", "") for one in detectors]
+        models = [getattr(one, "name", "") for one in values.get("models", ())]
+        for number, model in enumerate(values.get("models", ())):
+            if getattr(model, "name", None) in names:
+                hint = "" if model.name != "odd" or len(names) > 1 else " (the default one)"
+                self._wrong("model", number, "name", f"[[model]] name: {model.name!r} is a detector's name too{hint}")
+        targets = {str(getattr(model, "target", "")) for model in values.get("models", ())}
+        for name in ("model", "detector"):
+            for number, one in enumerate(values.get(f"{name}s", ())):
+                for leak in sorted(targets.intersection(getattr(one, "fields", None) or ())):
+                    self._wrong(name, number, "fields", f"[[{name}]] fields: {leak!r} is a model's target")
+        self._conditions(values, names, models)
+        if not values.get("rules") and not self._problems:
+            values["rules"] = (RuleDef(name="odd", when=f"{names[0]}.score > 5"),)
+
+    def _twice(self, section: str, key: str, values: dict[str, Any]) -> None:
+        seen: dict[str, int] = {}
+        for number, one in enumerate(values.get(f"{section}s", ())):
+            value = getattr(one, key, None)
+            if value in seen:
+                first = self._lines.get((section, seen[value], key), "?")
+                self._wrong(section, number, key, f"[[{section}]] {key}: {value!r} is taken already, in line {first}")
+            elif value is not None:
+                seen[value] = number
+
+    def _conditions(self, values: dict[str, Any], detectors: list[str], models: list[str]) -> None:
+        for number, rule in enumerate(values.get("rules", ())):
+            when = getattr(rule, "when", None)
+            try:
+                if when is not None:
+                    compile_condition(when, detectors, models)
+            except Wrong as exc:
+                self._wrong("rule", number, "when", f"[[rule]] when: {exc}")
+
+
+class _Partial:
+    """A section with something wrong in it: what was right stands for the checks between sections."""
+
+    def __init__(self, values: dict[str, Any], number: int) -> None:
+        self.number = number
+        self.__dict__.update(values)
