@@ -129,15 +129,18 @@ def _from_json(document: dict[str, Any], home: Path) -> Cluster:
 
 
 def merge(existing: Cluster | None, spec: KafkaSpec, version: str) -> Cluster:
-    """Give what `spec` asks for as far as the home allows: data and number of brokers stay, the rest may change."""
+    """Give what `spec` asks for as far as the home allows: its data and number of brokers stay, the rest may change.
+
+    Who asks for one broker is served as well by three; who asks for three wants replicas that one cannot give.
+    """
     if existing is None:
         return new_cluster(spec, version)
-    if existing.spec.brokers != spec.brokers:
+    if existing.spec.brokers < spec.brokers:
         raise ClusterMismatch(
-            f"{kafka_dir(spec.home)} holds a Kafka of {existing.spec.brokers} broker(s), not {spec.brokers}. Ask for "
+            f"{kafka_dir(spec.home)} holds a Kafka of {existing.spec.brokers} broker, not {spec.brokers}. Ask for "
             f"--brokers {existing.spec.brokers}, choose another AIMASS_HOME, or stop it and move that directory away."
         )
-    return replace(existing, spec=spec, version=version)
+    return replace(existing, spec=replace(spec, brokers=existing.spec.brokers), version=version)
 
 
 def kafka_dir(home: Path) -> Path:

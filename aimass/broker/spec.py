@@ -18,7 +18,7 @@ class KafkaSpec:
     home
         The directory of everything: ``kafka/`` holds data, logs and the description, ``cache/`` the jars.
     brokers
-        1, or 3 with everything replicated. A home keeps the number it was made with.
+        1, or 3 with everything replicated. A home keeps the number it was made with, and 3 will do for 1.
     port
         The client port of broker 0, on 127.0.0.1; the others take the next free ones. 0 chooses free ports,
         the same ones each time while they are free.

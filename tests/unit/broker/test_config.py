@@ -107,6 +107,10 @@ def test_a_home_keeps_its_number_of_brokers(tmp_path: Path) -> None:
         merge(cluster_of(1, tmp_path), KafkaSpec(home=tmp_path, brokers=3), "4.4.0")
 
 
+def test_three_brokers_will_do_for_who_wants_one(tmp_path: Path) -> None:
+    assert merge(cluster_of(3, tmp_path), KafkaSpec(home=tmp_path), "4.4.0").spec.brokers == 3
+
+
 def test_other_wishes_change_with_each_start(tmp_path: Path) -> None:
     before = cluster_of(1, tmp_path)
     after = merge(before, KafkaSpec(home=tmp_path, heap_mb=700), "4.5.0")
