@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 from aimass.client.producer import Headers, Producer
 from aimass.client.subscriber import From, Message, Subscriber
 from aimass.connection import Where
+from aimass.records import Tick
 
 T = TypeVar("T")
 
@@ -146,7 +147,9 @@ class SyncSubscriber:
 
     def __iter__(self) -> Iterator[Any]:
         for message in self.messages():
-            yield message.record
+            record = message.record
+            if not isinstance(record, Tick):
+                yield record
 
     def messages(self) -> Iterator[Message]:
         """Yield each record with its position, undecoded; :attr:`Message.record` decodes it."""

@@ -16,12 +16,12 @@ from aimass.admin import partitions_of
 from aimass.codec import dead_letter, decoder
 from aimass.connection import Where, options_of, start
 from aimass.errors import BadEvent, ClientError, WorldFault
-from aimass.records import Alert, LogRecord, Prediction
+from aimass.records import Alert, LogRecord, Prediction, Tick
 
 From = str | int | float | datetime
 
 #: What the records of a pipeline's topics are, by the last part of the topic's name.
-TYPES: dict[str, Any] = {"alerts": Alert, "predictions": Prediction, "log": LogRecord}
+TYPES: dict[str, Any] = {"alerts": Alert | Tick, "predictions": Prediction | Tick, "log": LogRecord}
 
 _POLL_MS = 200
 _COMMIT_S = 1.0
@@ -77,6 +77,8 @@ def decode(message: Message) -> Any:
 
 class Subscriber:
     """Yields the records of topics as they are committed: what a worker rolled back is never seen.
+
+    Ticks, by which pipelines tell each other the time, are left out; :meth:`messages` has them.
 
     Parameters
     ----------
@@ -164,7 +166,9 @@ class Subscriber:
 
     async def _records(self) -> AsyncIterator[Any]:
         async for message in self.messages():
-            yield message.record
+            record = message.record
+            if not isinstance(record, Tick):
+                yield record
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each record with its position, undecoded; :attr:`Message.record` decodes it."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aimass.commands.console import err, out, print_json
 from aimass.commands.kafka import ensure_kafka, find_kafka
-from aimass.commands.pipelines import AGENTS, check_topics, create_topics, load, sources_of
+from aimass.commands.pipelines import AGENTS, create_topics, load, sources_of
 from aimass.settings import Settings
+
+if TYPE_CHECKING:
+    from aimass.pipeline import Pipeline
 
 
 def run(settings: Settings, files: Sequence[Path]) -> int:
@@ -29,17 +33,14 @@ def run(settings: Settings, files: Sequence[Path]) -> int:
 def worker(settings: Settings, files: Sequence[Path], agents: frozenset[str]) -> int:
     """Run one worker; Kafka and the topics must be there."""
     pipelines = load(files)
-    settings = find_kafka(settings)
-    asyncio.run(check_topics(settings, pipelines))
-    return work(settings, pipelines, agents)
+    return work(find_kafka(settings), pipelines, agents)
 
 
-def work(settings: Settings, pipelines: Sequence[object], agents: frozenset[str]) -> int:
+def work(settings: Settings, pipelines: Sequence[Pipeline], agents: frozenset[str]) -> int:
     """Hand over to the runtime until the worker ends."""
     from aimass.runtime.worker import run_worker
 
-    code: int = run_worker(list(pipelines), settings, agents)
-    return code
+    return run_worker(pipelines, settings, agents)
 
 
 def validate(settings: Settings, files: Sequence[Path], *, as_json: bool) -> int:
