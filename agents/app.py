@@ -59,19 +59,12 @@ class Layout:
         place = topics.changelogs.TOPIC
         return Topic(f"{self.outputs}.{agent}.{source}-changelog", cleanup=place.cleanup, config=place.config)
 
-    def wanted(self, there: Mapping[str, int], partitions: int) -> list[tuple[str, int, dict[str, str]]]:
-        """Return name, partitions and settings of every topic; those that are there keep their count."""
-        log = there.get(self.log.name, partitions)
-        wanted = [(name, there.get(name, partitions), Topic(name).settings()) for name in self.sources]
-        for topic in (self.log, self.predictions, self.alerts, self.deadletters):
-            wanted.append((topic.name, log, topic.settings()))
-        for name in self.sources:
-            changelog = self.changelog("collect", name)
-            wanted.append((changelog.name, there.get(name, partitions), changelog.settings()))
-        for agent, source in (("score", self.log.name), ("decide", self.predictions.name)):
-            changelog = self.changelog(agent, source)
-            wanted.append((changelog.name, log, changelog.settings()))
-        return wanted
+    def changelogs(self, partitions: Mapping[str, int]) -> list[tuple[str, int, dict[str, str]]]:
+        """Return name, partitions and settings of every changelog, given how many partitions each topic has."""
+        inputs = [("collect", name) for name in self.sources]
+        inputs += [("score", self.log.name), ("decide", self.predictions.name)]
+        topics = [(self.changelog(agent, source), partitions[source]) for agent, source in inputs]
+        return [(topic.name, count, topic.settings()) for topic, count in topics]
 
 
 def build(

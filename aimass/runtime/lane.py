@@ -19,6 +19,10 @@ from aimass.runtime.metrics import Metrics
 from aimass.runtime.partition import Partition
 
 logger = logging.getLogger(__name__)
+#: How long a slice of records may hold the event loop, the fewest records in one, and the turns that others get after.
+_SLICE_S = 0.005
+_SLICE_LEAST = 16
+_TURNS = 3
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -45,7 +49,7 @@ class Pace:
     max_buffered
         Fetched records at which fetching pauses; it goes on at half of it.
     slice_records
-        Records taken before other tasks get a turn.
+        The most records taken before other tasks get a turn; heavy stages take fewer.
     """
 
     interval_s: float = 0.1
@@ -95,6 +99,7 @@ class Lane:
         self._last_commit = 0.0
         self._last_take = time.monotonic()
         self._oldest_ms = 0
+        self._slice = _SLICE_LEAST * 8
         self._taken = 0
         self._failure: AimassError | None = None
         self._task = asyncio.create_task(self._run(), name=f"lane-{labels[0]}-{labels[1]}-{tp.topic}-{tp.partition}")
@@ -114,27 +119,29 @@ class Lane:
 
     async def take(self, chunk: Chunk) -> None:
         """Process a chunk, slice by slice; the rest is dropped when the partition is being taken away."""
-        records, size = chunk.records, self._pace.slice_records
-        for start in range(0, len(records), size):
+        records, start = chunk.records, 0
+        while start < len(records):
             if chunk.epoch != self.epoch or not self.is_ready or self._closing or self.partition is None:
                 return
-            part = records[start : start + size]
-            is_last = start + size >= len(records)
-            self._take_slice(self.partition, part, chunk.next_offset if is_last else part[-1].offset + 1)
-            if not self._caught_up() and self._due() > 0:
-                await asyncio.sleep(0)
-            else:
+            part = records[start : start + self._slice]
+            start += len(part)
+            self._take_slice(self.partition, part, chunk.next_offset if start >= len(records) else part[-1].offset + 1)
+            if self._due() <= 0:
                 self._wake.set()
+            for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
     def _take_slice(self, partition: Partition, records: object, next_offset: int) -> None:
         assert isinstance(records, list)
+        started = time.perf_counter()
         try:
             partition.take(records, next_offset)
         except AimassError as exc:
             self._fault(exc)
         except Exception as exc:
             self._crash(exc)
+        each = (time.perf_counter() - started) / len(records)
+        self._slice = min(self._pace.slice_records, max(_SLICE_LEAST, int((self._slice + _SLICE_S / each) / 2)))
         if not self._taken:
             self._oldest_ms = records[0].timestamp
         self._taken += len(records)

@@ -157,7 +157,7 @@ class KafkaLog:
             linger_ms=0,
             max_batch_size=1 << 20,
             max_request_size=8 << 20,
-            compression_type="lz4",
+            compression_type="snappy",  # aiokafka has lz4 at level 9: 12 times the time for 1.2 times the saving
             retry_backoff_ms=10,
             request_timeout_ms=20_000,
         )

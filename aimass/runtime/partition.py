@@ -161,7 +161,7 @@ class Partition:
 
     def _take_slice(self, records: Sequence[SourceRecord]) -> None:
         if self._failure(records) is None:
-            self._since.extend(self._unsaved(records))
+            self._since.extend(records)
             self.position = records[-1].offset + 1
         else:
             self._isolate(records)
@@ -182,13 +182,6 @@ class Partition:
             return exc
         return None
 
-    def _unsaved(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
-        """Leave out the records before the last savepoint: one is made amid them when a tick passes."""
-        saved = self._mark[0]
-        if saved is None or records[0].offset >= saved:
-            return records
-        return [record for record in records if record.offset >= saved]
-
     def _isolate(self, records: Sequence[SourceRecord]) -> None:
         """Find the events that raise, by halves; each good part ends in a savepoint."""
         self._revert()
@@ -197,7 +190,7 @@ class Partition:
             self._apply(good)
             self.position = good[-1].offset + 1
             self._savepoint()
-        self._halve(self._unsaved(records))
+        self._halve(records)
 
     def _halve(self, records: Sequence[SourceRecord]) -> None:
         error = self._failure(records)
@@ -209,7 +202,6 @@ class Partition:
 
     def _split(self, records: Sequence[SourceRecord], error: Exception) -> None:
         self._revert()
-        records = self._unsaved(records)
         if len(records) == 1:
             self._outputs.reject(records[0], error)
             self.position = records[0].offset + 1
@@ -234,10 +226,7 @@ class Partition:
             self._apply_in_time(records, events, self.stage.tick_s)
 
     def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
-        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show.
-
-        What came before is saved; the tick is not, before the event that passed it has been accepted.
-        """
+        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show."""
         start = 0
         for i, event in enumerate(events):
             if type(event) is BadEvent or event.time <= self._watermark:
@@ -246,16 +235,14 @@ class Partition:
             if tick > self.state.now:
                 self._run(records[start:i], events[start:i])
                 start = i
-                self.position = records[i].offset
-                self._savepoint()
                 self._pass(tick)
             self._watermark = event.time
         self._run(records[start:], events[start:])
 
     def _pass(self, tick: float) -> None:
-        is_first = self.state.now == -math.inf
+        first = self.state.now == -math.inf
         self.state.advance(tick)
-        if not is_first:
+        if not first:
             self.stage.on_time(tick, self.state, self._outputs)
 
     def _run(self, records: Sequence[SourceRecord], events: Sequence[Any]) -> None:

@@ -108,10 +108,7 @@ class PartitionState:
         yield from ((key, row) for key, row in sorted(newest.items()) if row is not None)
 
     def advance(self, now: float) -> None:
-        """Move event time to the next tick: rows that have outlived their time can no longer be seen.
-
-        Comes after a savepoint and is itself not final before the next one: then the rows go.
-        """
+        """Move event time to the next tick: rows that have outlived their time can no longer be seen."""
         self.now = now
 
     def savepoint(self) -> None:
@@ -122,10 +119,13 @@ class PartitionState:
             self._sweep()
 
     def _sweep(self) -> None:
+        """Delete the rows that were out of time when the present pane began: the same ones however often this runs."""
         before, self._swept = self._swept, self.now
         for name, ttl in self._ttls.items():
-            if _pane(before, ttl) != _pane(self.now, ttl):
-                self._saved.update(dict.fromkeys(expired_rows(name, ttl, self)))
+            pane = ttl / _SWEEPS_PER_TTL
+            start = math.floor(self.now / pane) * pane
+            if start > before:
+                self._saved.update(dict.fromkeys(expired_rows(name, ttl, start, self)))
 
     def revert(self) -> None:
         """Undo everything since the last savepoint; the caller knows what time it was then."""
@@ -147,7 +147,3 @@ class PartitionState:
     def live_entries(self) -> int:
         """Return how many entries the tables hold in memory."""
         return sum(len(table) for table in self._tables.values())
-
-
-def _pane(now: float, ttl: float) -> float:
-    return math.floor(now * _SWEEPS_PER_TTL / ttl) if math.isfinite(now) else -math.inf

@@ -255,10 +255,10 @@ class RowTable:
         return len(self._slots)
 
 
-def expired_rows(table: str, ttl: float, source: RowSource) -> Iterator[bytes]:
-    """Yield the keys of a table's rows that have outlived their time."""
+def expired_rows(table: str, ttl: float, at: float, source: RowSource) -> Iterator[bytes]:
+    """Yield the keys of a table's rows that had outlived their time at a certain time."""
     for key, row in source.scan(_prefix(table)):
-        if source.now - _STAMP.unpack_from(row)[0] > ttl:
+        if at - _STAMP.unpack_from(row)[0] > ttl:
             yield key
 
 

@@ -59,14 +59,16 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = load_app()
-    there = await admin.list_topics(kafka_options(settings))
+    options = kafka_options(settings)
+    there = await admin.list_topics(options)
     metrics = Metrics()
     with state_directory(settings.state_dir) as directory:
         store = RocksStore(directory / "rocks")
         engines = []
         for pipeline in pipelines:
             layout = app.Layout.of(pipeline.name, tuple(source.topic for source in pipeline.sources))
-            _check_topics(app, layout, there, agents)
+            _check(app, layout, there, agents)
+            await admin.ensure_topics(options, layout.changelogs(there), replication=settings.replication)
             engine = Engine(pipeline.name, settings, store, metrics)
             app.build(engine, pipeline, layout, there, agents)
             engines.append(engine)
@@ -80,9 +82,10 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
 async def _run(engines: Sequence[Engine], stop: asyncio.Event) -> int:
     async with started(engines):
         logger.info("worker started", extra={"pipelines": [engine.pipeline for engine in engines]})
-        waits = [asyncio.ensure_future(stop.wait()), *(engine.failure for engine in engines)]
+        told = asyncio.ensure_future(stop.wait())
+        waits: list[asyncio.Future[Any]] = [told, *(engine.failure for engine in engines)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        waits[0].cancel()
+        told.cancel()
     failed = [engine.failure.result() for engine in engines if engine.failure.done()]
     for exc in failed:
         logger.error("worker failed", exc_info=exc)
@@ -139,16 +142,17 @@ async def _serving(
         await web.stop()
 
 
-def _check_topics(app: Any, layout: Any, there: dict[str, int], agents: frozenset[str]) -> None:
-    missing = [name for name, _, _ in layout.wanted(there, 1) if name not in there]
-    if missing:
-        raise ConfigurationError(
-            f"topics are missing: {', '.join(missing)}. `aimass topics create PIPELINE` makes them "
-            "(`aimass run PIPELINE` does it by itself)."
-        )
+def _check(app: Any, layout: Any, there: dict[str, int], agents: frozenset[str]) -> None:
     unknown = agents - set(app.AGENTS)
     if unknown or not agents:
         raise ConfigurationError(f"no such agent: {', '.join(sorted(unknown))}; there are {', '.join(app.AGENTS)}.")
+    own = [topic.name for topic in (layout.log, layout.predictions, layout.alerts, layout.deadletters)]
+    missing = [name for name in (*layout.sources, *own) if name not in there]
+    if missing:
+        raise ConfigurationError(
+            f"topics are missing: {', '.join(missing)}. `aimass topics create PIPELINE.toml` makes them "
+            "(`aimass run PIPELINE.toml` does it by itself)."
+        )
 
 
 @contextmanager
