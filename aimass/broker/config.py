@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -121,9 +121,10 @@ def java_options(cluster: Cluster, node: Node) -> list[str]:
     ]
 
 
-def broker_command(java: Path, node: Node) -> list[str | Path]:
+def broker_command(java: Path, node: Node, options: Sequence[str] = ()) -> list[str | Path]:
     """Give the command line of a broker; the marker comes first, where `find_broker` looks for it."""
-    return [java, marker(node.folder), f"@{node.java_args}", "kafka.Kafka", node.folder / "server.properties"]
+    arguments: list[str | Path] = [f"@{node.java_args}", "kafka.Kafka", node.folder / "server.properties"]
+    return [java, marker(node.folder), *options, *arguments]
 
 
 def log4j2_xml(node: Node) -> str:

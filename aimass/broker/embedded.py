@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from aimass.broker.cluster import Cluster, Node, kafka_dir, load_cluster, merge
 from aimass.broker.disk import exclusive
-from aimass.broker.errors import BrokerDidNotStop, NoSuchBroker
+from aimass.broker.errors import BrokerDidNotStop, ClusterMismatch, NoSuchBroker, UnsupportedPlatform
 from aimass.broker.jars import fetch_jars
 from aimass.broker.java import find_java
 from aimass.broker.lock import kafka_version, load_lock
@@ -17,6 +18,7 @@ from aimass.broker.ports import choose_ports
 from aimass.broker.processes import end_brokers, find_broker
 from aimass.broker.spec import BrokerStatus, KafkaSpec, NodeStatus, Progress, Running
 from aimass.broker.start import is_ready, launch, prepare, wait_ready
+from aimass.broker.warm import learn_after
 
 _LOCK_TIMEOUT = 180.0
 
@@ -80,7 +82,7 @@ def _start(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[P
     prepare(cluster, nodes, java, jars)
     tell("preparing storage", 1, 1)
     try:
-        launch(nodes, java)
+        launch(cluster, nodes, java)
         _wait(cluster, tell)
     except BaseException:  # a start that failed, or that Ctrl-C ended, leaves nothing behind
         end_brokers([node.folder for node in nodes], 0.0)
@@ -126,7 +128,14 @@ def down(home: Path, timeout: float = 30.0) -> bool:
     with exclusive(kafka_dir(home) / "lock", _LOCK_TIMEOUT):
         running = [folder for folder in kafka_dir(home).glob("node-*") if find_broker(folder) is not None]
         _end(running, timeout)
+        with suppress(ClusterMismatch, UnsupportedPlatform):  # what cannot be read or run can still be stopped
+            _learn(load_cluster(home), find_java())
     return bool(running)
+
+
+def _learn(cluster: Cluster | None, java: Path) -> None:
+    if cluster is not None:
+        learn_after(cluster.node(0).folder, java, cluster.spec.jars, cluster.version)
 
 
 def _end(folders: Sequence[Path], timeout: float, *, kill: bool = False) -> None:
@@ -160,7 +169,7 @@ def start_broker(home: Path, node_id: int) -> None:
             return
         jars = fetch_jars(load_lock(), cluster.spec.jars, _silent)
         prepare(cluster, [node], java, jars)
-        launch([node], java)
+        launch(cluster, [node], java)
         wait_ready(cluster, [node], lambda _: None)
 
 

@@ -60,7 +60,7 @@ def _from_ps() -> Iterator[tuple[int, str, str]]:
 
 
 def parse_ps(table: str) -> Iterator[tuple[int, str, str]]:
-    """Read what ``ps -axww -o pid=,command=`` prints.
+    """Read what ``ps -axww -o pid=,command=`` prints; the marker is followed by options or by the argument file.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def parse_ps(table: str) -> Iterator[tuple[int, str, str]]:
         pid, _, command = line.strip().partition(" ")
         program, found, rest = command.partition(" -Daimass.node=")
         if found:
-            yield int(pid), program, f"-Daimass.node={rest.partition(' @')[0]}"
+            yield int(pid), program, f"-Daimass.node={rest.partition(' @')[0].partition(' -X')[0]}"
 
 
 def spawn(command: Sequence[str | Path], folder: Path, console: Path) -> int:

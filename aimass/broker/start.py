@@ -17,6 +17,7 @@ from aimass.broker.java import run_java, write_args
 from aimass.broker.ports import require_free
 from aimass.broker.probe import ask
 from aimass.broker.processes import find_broker, spawn
+from aimass.broker.warm import warm_options
 
 _FORMAT_TIMEOUT = 60.0
 _ROOM = 256 * MIB
@@ -69,12 +70,13 @@ def _format(cluster: Cluster, node: Node, java: Path) -> None:
             data.rename(node.data)
 
 
-def launch(nodes: Sequence[Node], java: Path) -> None:
+def launch(cluster: Cluster, nodes: Sequence[Node], java: Path) -> None:
     """Start each broker's process."""
     for node in nodes:
         require_free(node.port)
         require_free(node.controller_port)
-        spawn(config.broker_command(java, node), node.folder, node.logs / "console.log")
+        options = warm_options(node, cluster.spec.jars, cluster.version)
+        spawn(config.broker_command(java, node, options), node.folder, node.logs / "console.log")
 
 
 def wait_ready(cluster: Cluster, nodes: Sequence[Node], tell: Callable[[int], None]) -> None:
