@@ -88,6 +88,10 @@ class Engine:
         The worker's RocksDB.
     metrics
         The worker's metrics.
+    group
+        Another consumer group, for a replay.
+    writes_ticks
+        Whether partitions that are idle get ticks; a replay finds them in the log.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class Engine:
         metrics: Metrics,
         *,
         group: str | None = None,
-        offset_reset: str = "earliest",
+        writes_ticks: bool = True,
     ) -> None:
         self.pipeline = pipeline
         self.group = group or f"aimass.{pipeline}"
@@ -107,7 +111,7 @@ class Engine:
         self.stages: dict[str, StageRuntime] = {}
         self._store = store
         self._metrics = metrics
-        self._offset_reset = offset_reset
+        self._writes_ticks = writes_ticks
         self._options = kafka_options(settings)
         self._log = KafkaLog(self._options, self.group, settings.transaction_timeout_ms)
         self._pace = Pace(
@@ -132,7 +136,7 @@ class Engine:
             "group_id": self.group,
             "enable_auto_commit": False,
             "isolation_level": "read_committed",
-            "auto_offset_reset": self._offset_reset,
+            "auto_offset_reset": "earliest",
             "max_partition_fetch_bytes": 128 << 10,
             "fetch_max_wait_ms": 100,
             "session_timeout_ms": session_ms,
@@ -176,7 +180,8 @@ class Engine:
     def _lane(self, tp: TP, runtime: StageRuntime) -> Lane:
         labels = (self.pipeline, runtime.agent)
         make = self._maker(tp, runtime)
-        return Lane(tp, labels, make, cast(Reader, self.app.consumer), self._pace, self._metrics, self.fail)
+        reader = cast(Reader, self.app.consumer)
+        return Lane(tp, labels, make, reader, self._pace, self._metrics, self.fail, self._writes_ticks)
 
     def _maker(self, tp: TP, runtime: StageRuntime) -> Callable[[], Partition]:
         wiring = runtime.wiring

@@ -80,6 +80,7 @@ class Lane:
         pace: Pace,
         metrics: Metrics,
         crash: Callable[[BaseException], object],
+        writes_ticks: bool = True,
     ) -> None:
         self.tp = tp
         self.labels = labels
@@ -93,6 +94,7 @@ class Lane:
         self._pace = pace
         self._metrics = metrics
         self._crash = crash
+        self._writes_ticks = writes_ticks
         self._closing = False
         self._paused = False
         self._wake = asyncio.Event()
@@ -252,7 +254,9 @@ class Lane:
 
     def _tick(self) -> None:
         partition = self.partition
-        if partition is None or partition.stage.tick_s is None or partition.is_dirty or not self._caught_up():
+        if partition is None or not self._writes_ticks or partition.stage.tick_s is None:
+            return
+        if partition.is_dirty or not self._caught_up():
             return
         idle = time.monotonic() - self._last_take
         if idle >= partition.stage.tick_s:
@@ -286,10 +290,14 @@ class Lane:
         self._gauge("buffered_records", self.buffered)
         self._gauge("live_entries", self.partition.state.live_entries())
 
+    def position(self) -> int | None:
+        """Return the source offset up to which everything is committed."""
+        return self.partition.committed if self.partition is not None else None
+
     def lag(self) -> int:
         """Return how many records wait between what is committed and the partition's end, as last fetched."""
         end = self._reader.end_offset(self.tp)
-        committed = self.partition.committed if self.partition is not None else None
+        committed = self.position()
         return max(0, end - committed) if end is not None and committed is not None else self.buffered
 
     def _gauge(self, name: str, value: float) -> None:

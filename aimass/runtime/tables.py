@@ -6,7 +6,6 @@ A table decodes a row once and encodes it once a commit. It knows three moments:
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -49,7 +48,7 @@ class _Expiry:
         return (None if self.expired(touched, now) else row[_STAMP.size :]), touched
 
     def expired(self, touched: float, now: float) -> bool:
-        return self.ttl is not None and now - touched > self.ttl
+        return self.ttl is not None and touched < now - self.ttl
 
 
 class ObjectTable(Generic[T]):
@@ -158,14 +157,10 @@ class RowTable:
         if missing.any():
             self._load([keys[i] for i in np.flatnonzero(missing).tolist()])
             slots = np.fromiter(map(self._slots.__getitem__, keys), np.intp, len(keys))
-        if self._expiry.ttl is not None and self._source.now != -math.inf:
-            self._expire(slots, self._expiry.ttl)
-        return slots, self._rows[slots]
-
-    def _expire(self, slots: npt.NDArray[np.intp], ttl: float) -> None:
-        old = slots[self._exists[slots] & (self._source.now - self._touched[slots] > ttl)]
-        self._rows[old] = np.zeros((), self._dtype)
-        self._exists[old] = False
+        rows = self._rows[slots]
+        if self._expiry.ttl is not None:
+            rows[self._touched[slots] < self._source.now - self._expiry.ttl] = np.zeros((), self._dtype)
+        return slots, rows
 
     def _load(self, keys: list[str]) -> None:
         fresh = list(dict.fromkeys(keys))
@@ -209,7 +204,9 @@ class RowTable:
         """Return a copy of one key's row."""
         slots, rows = self.gather([key])
         found: np.void = rows[0]
-        return found if self._exists[slots[0]] else None
+        slot = slots[0]
+        is_expired = self._expiry.expired(self._touched[slot], self._source.now)
+        return found if self._exists[slot] and not is_expired else None
 
     def delete(self, key: str) -> None:
         """Remove a key."""
@@ -258,7 +255,7 @@ class RowTable:
 def expired_rows(table: str, ttl: float, at: float, source: RowSource) -> Iterator[bytes]:
     """Yield the keys of a table's rows that had outlived their time at a certain time."""
     for key, row in source.scan(_prefix(table)):
-        if at - _STAMP.unpack_from(row)[0] > ttl:
+        if _STAMP.unpack_from(row)[0] < at - ttl:
             yield key
 
 
