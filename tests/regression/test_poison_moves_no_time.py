@@ -1,7 +1,7 @@
 """A poison event that passed a tick moved time for all others.
 
-The tick was passed, saved and `on_time` called before the event that passed it was tried; when the stage then raised, the
-event went to the dead letters and the tick stayed. One event of the year 9999 would have expired every row.
+The tick was passed, saved and `on_time` called before the event that passed it was tried; when the stage then raised,
+the event went to the dead letters and the tick stayed. One event of the year 9999 would have expired every row.
 """
 
 from tests.unit.runtime.harness import DEAD, Ev, World, stream

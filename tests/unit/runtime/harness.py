@@ -17,7 +17,7 @@ from aimass.runtime.outputs import Channel, OutputBuffer
 from aimass.runtime.partition import PROGRESS, Partition, PartitionSpec, Progress
 from aimass.runtime.store import MemoryPartition, PartitionStore
 from aimass.stages.base import ObjectSpec, Outputs, RowSpec, State
-from tests.unit.runtime.memory_log import HookedStore, MemoryLog, drive, rows_of
+from tests.unit.runtime.memory_log import HookedStore, MemoryLog, drive, no_hook, rows_of
 
 SOURCE = Target("in", 1)
 CHANGELOG = Target("in.changelog", 1)
@@ -50,10 +50,10 @@ def _objects(name: str, ttl_s: float | None) -> ObjectSpec[dict[str, Any]]:
     return ObjectSpec(name, _json.encode, _json.decode, ttl_s)
 
 
-SEEN = _objects("seen", 40.0)
+SEEN = _objects("seen", 45.0)
 KEPT = _objects("kept", None)
 RARE = _objects("rare", 25.0)
-SUMS = RowSpec("sums", np.dtype([("count", "<i8"), ("sum", "<f8"), ("last", "<f8")]), 30.0)
+SUMS = RowSpec("sums", np.dtype([("count", "<i8"), ("sum", "<f8"), ("last", "<f8")]), 45.0)
 MAXIMA = RowSpec("maxima", np.dtype([("max", "<i8")]))
 
 
@@ -112,7 +112,7 @@ class BusyStage:
         elif event.op == "bad":
             raise BadEvent(f"does not like {event.n}")
         if event.n % 3 == 0:
-            out.emit(Out(event.key, "alert", [event.n]), key=f"k{event.n}", to="alerts")
+            out.emit(Out(event.key, "alert", [event.n]), key=f"{event.key}{event.n}", to="alerts")
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
         out.emit(Out("", "time", [now, _everything(state)]))
@@ -183,13 +183,18 @@ class World:
     decode: Callable[[bytes], Any] | None = DECODE
     slice_records: int = 4
     max_live: int = 3
+    make_store: Callable[[str], PartitionStore] = lambda directory: MemoryPartition()
+    between: Hook = no_hook
+    current: Partition | None = None
 
     @property
     def end(self) -> int:
         return self.records[-1].offset + 2 if self.records else 0
 
     def store(self, directory: str) -> PartitionStore:
-        return self.stores.setdefault(directory, MemoryPartition())
+        if directory not in self.stores:
+            self.stores[directory] = self.make_store(directory)
+        return self.stores[directory]
 
     def partition(self, directory: str = "a") -> Partition:
         spec = PartitionSpec("t", SOURCE, CHANGELOG, self.decode, self.slice_records)
@@ -210,25 +215,42 @@ class World:
             partition.take(chunk, next_offset)
         return bool(chunk)
 
-    def run(self, directory: str = "a", *, chunk: int = 5, takes: int = 3, commits: int = 1_000) -> Partition:
+    def run(
+        self,
+        directory: str = "a",
+        *,
+        chunk: int = 5,
+        takes: int = 3,
+        commits: int = 1_000,
+        partition: Partition | None = None,
+    ) -> Partition:
         """Open the partition and go on to the source's end (or some commits far); faults open it again."""
         while True:
-            partition = self.partition(directory)
             try:
-                drive(partition.open())
+                if partition is None:
+                    partition = self.current = self.partition(directory)
+                    drive(partition.open(), self.between)
                 for _ in range(commits):
-                    more = any([self.take(partition, chunk) for _ in range(takes)])
-                    if not more and not partition.is_dirty:
+                    for _ in range(takes):
+                        self.take(partition, chunk)
+                    if not partition.is_dirty:
                         break
                     self.commit(partition, chunk)
                 return partition
             except WorldFault:
                 drive(partition.close())
+                partition = None
 
     def commit(self, partition: Partition, chunk: int) -> None:
         """Commit, and take a little more while the transaction is under way."""
         steps = iter(range(1_000))
-        drive(partition.commit(), lambda step: next(steps) in (1, 4) and self.take(partition, chunk))
+
+        def between(step: str) -> None:
+            self.between(step)
+            if next(steps) in (1, 4):
+                self.take(partition, chunk)
+
+        drive(partition.commit(), between)
 
     # -- what came of it ----------------------------------------------------------------------------------------------
 

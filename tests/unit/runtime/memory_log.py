@@ -1,8 +1,7 @@
 """An in-memory Kafka, good enough for the protocol of a partition: see `aimass.runtime.log` for what it implements.
 
-Every step of a commit, an opening and a restore is named and numbered. A step pauses (so that a test can let other
-things happen there) and calls `MemoryLog.hook`, which may raise: `Crash` kills the process, a `WorldFault` is a fault of
-the world.
+Every step of a commit, an opening and a restore is named. A step pauses (so that a test can let other things happen
+there) and calls `MemoryLog.hook`, which may raise: `Crash` kills the process, a `WorldFault` is a fault of the world.
 """
 
 from __future__ import annotations
@@ -23,6 +22,12 @@ class Crash(BaseException):
     """The process dies here: nothing of its memory is left, and no handler runs."""
 
 
+class Frozen(BaseException):
+    """The process stops here, as with SIGSTOP: ``coro`` goes on from there when it is driven again."""
+
+    coro: Coroutine[Any, Any, Any]
+
+
 class _Pause:
     def __init__(self, step: str) -> None:
         self._step = step
@@ -31,27 +36,22 @@ class _Pause:
         yield self._step
 
 
-def drive(coro: Coroutine[Any, Any, T], between: Callable[[str], None] = lambda step: None) -> T:
+def no_hook(step: str) -> None:
+    """Nothing happens."""
+
+
+def drive(coro: Coroutine[Any, Any, T], between: Hook = no_hook) -> T:
     """Run a coroutine without an event loop; ``between(step)`` is what other tasks do while it waits."""
     while True:
         try:
             step = coro.send(None)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        between(step)
-
-
-def freeze_at(coro: Coroutine[Any, Any, T], step: str, occurrence: int = 0) -> bool:
-    """Run a coroutine up to a step, and leave it there as SIGSTOP would; whether it got so far."""
-    while True:
         try:
-            reached = coro.send(None)
-        except StopIteration:
-            return False
-        if reached == step:
-            if occurrence == 0:
-                return True
-            occurrence -= 1
+            between(step)
+        except Frozen as frozen:
+            frozen.coro = coro
+            raise
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class MemoryLog:
 
     max_record_bytes = 1 << 20
 
-    def __init__(self, hook: Hook = lambda step: None, fetch_records: int = 5, send_records: int = 8) -> None:
+    def __init__(self, hook: Hook = no_hook, fetch_records: int = 5, send_records: int = 8) -> None:
         self.hook = hook
         self.offsets: dict[Target, int] = {}
         self._fetch = fetch_records
