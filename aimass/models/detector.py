@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aimass.models.signals import CAUSES, WIDTH, Floats, step_many, step_one
 from aimass.records import Anomaly
 
-_FEW = 40  # rounds with fewer numbers than this cost less one by one
+_FEW = 64  # rounds with fewer numbers than this cost less one by one
 _WARMING = Anomaly(0.0)
 _SIGNALS = 2
 
@@ -101,21 +101,20 @@ def _score_one_by_one(
     into: list[Anomaly],
 ) -> None:
     used = np.unique(row_of[events])
-    flat = dict(zip(used.tolist(), state[used].reshape(len(used), -1).tolist(), strict=True))
-    width = len(fields)
+    flat = dict(zip(used.tolist(), state[used].transpose(0, 2, 1).tolist(), strict=True))
     for i, row, numbers in zip(events.tolist(), row_of[events].tolist(), values[events].tolist(), strict=True):
         own = flat[row]
         count, best, top = 0, (-1.0, 0, 0.0), 0
         for field, v in enumerate(numbers):
             if v == v:
-                one = step_one(own, field, width, v)
+                one = step_one(own[field], v)
                 if one[0] >= 0.0:
                     count += 1
                     if one[0] > best[0]:
                         best, top = one, field
         if count:
             into[i] = _anomaly(best[0], count, fields[top], best[1], numbers[top], best[2])
-    state[used] = np.array(list(flat.values())).reshape(len(used), WIDTH, width)
+    state[used] = np.array(list(flat.values())).transpose(0, 2, 1)
 
 
 _LOG10 = [0.0] + [math.log10(_SIGNALS * count) for count in range(1, 129)]

@@ -71,16 +71,17 @@ class Numbers:
         self.fields = None if fields is None else tuple(fields)
         self._exclude = frozenset(exclude)
         self._getters = [(field, getter(field)) for field in self.fields or ()]
+        self._orders: dict[tuple[str, ...], list[str]] = {}
 
     def __call__(self, data: dict[str, Any]) -> dict[str, float]:
         """Return the numeric fields, always in the same order however the event has them."""
         found: dict[str, float] = {}
         if self.fields is None:
-            exclude = self._exclude
-            for name in sorted(data):
+            shape = tuple(data)
+            for name in self._orders.get(shape) or self._order(shape):
                 value = data[name]
                 kind = type(value)
-                if (kind is float or kind is int) and name not in exclude:
+                if kind is float or kind is int:
                     found[name] = float(value) if -_LIMIT <= value <= _LIMIT else number(value) or 0.0
             return found
         for name, get in self._getters:
@@ -88,3 +89,15 @@ class Numbers:
             if one is not None:
                 found[name] = one
         return found
+
+    def _order(self, shape: tuple[str, ...]) -> list[str]:
+        if len(self._orders) >= 1024:  # a cache, rebuilt at will
+            self._orders.clear()
+        order = self._orders[shape] = sorted(name for name in shape if name not in self._exclude)
+        return order
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Numbers) and (self.fields, self._exclude) == (other.fields, other._exclude)
+
+    def __hash__(self) -> int:
+        return hash((self.fields, self._exclude))

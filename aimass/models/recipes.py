@@ -55,7 +55,7 @@ class Classifier:
     Parameters
     ----------
     rate
-        The learning rate of stochastic gradient descent.
+        The learning rate of stochastic gradient descent; the intercept learns five times as fast.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Classifier:
     ('hot', 'cold')
     """
 
-    def __init__(self, rate: float = 0.05) -> None:
+    def __init__(self, rate: float = 0.01) -> None:
         self.rate = rate
         self.classes: list[Any] = []
         self.heads: list[Any] = []
@@ -91,8 +91,8 @@ class Classifier:
 
     def predict(self, x: dict[str, float]) -> tuple[Any, float | None]:
         """Return the likeliest class so far and its probability."""
-        self._x = {name: -_MAX_NUMBER if v < -_MAX_NUMBER else min(v, _MAX_NUMBER) for name, v in x.items()}
-        self._scaled = scaled = self.scaler.transform(self._x)
+        self._x = x
+        self._scaled = scaled = self.scaler.transform(x)
         if len(self.classes) < 2:
             return (self.classes[0], 1.0) if self.classes else (None, None)
         p = [head.predict_proba_one(scaled)[True] for head in self.heads]
@@ -124,7 +124,7 @@ class Classifier:
             self.heads.append(self._head())
 
     def _head(self) -> Any:
-        return linear_model.LogisticRegression(optim.SGD(self.rate))
+        return linear_model.LogisticRegression(optim.SGD(self.rate), intercept_lr=5 * self.rate)
 
 
 class Regressor:
@@ -153,8 +153,7 @@ class Regressor:
 
     def predict(self, x: dict[str, float]) -> tuple[Any, float | None]:
         """Return the expected number."""
-        self._x = {name: -_MAX_NUMBER if v < -_MAX_NUMBER else min(v, _MAX_NUMBER) for name, v in x.items()}
-        self._scaled = self.scaler.transform(self._x)
+        self._x, self._scaled = x, self.scaler.transform(x)
         if self.n == 0:
             return None, None
         return self.mean + self._unit(self.model.predict_one(self._scaled)) * self._sd(), None

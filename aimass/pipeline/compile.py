@@ -33,7 +33,7 @@ def _score(pipeline: Pipeline) -> ScoreStage:
     exclude = sorted(hidden)
     detectors = [KeyDetector(one.name, one.fields, exclude, one.forget) for one in pipeline.detectors]
     models = [ModelScorer(one.name, one.recipe, one.target, one.fields, exclude) for one in pipeline.models]
-    return ScoreStage(detectors, models, tick_s=pipeline.time.tick)
+    return ScoreStage(detectors, models, tick_s=_tick(pipeline, [one.forget for one in pipeline.detectors]))
 
 
 def _decide(pipeline: Pipeline) -> DecideStage:
@@ -43,4 +43,15 @@ def _decide(pipeline: Pipeline) -> DecideStage:
         Rule(one.name, compile_condition(one.when, detectors, models), one.severity, one.cause, one.cooldown)
         for one in pipeline.rules
     ]
-    return DecideStage(rules, tick_s=pipeline.time.tick)
+    return DecideStage(rules, tick_s=_tick(pipeline, [rule.remember_s for rule in rules]))
+
+
+def _tick(pipeline: Pipeline, ttls: list[float | None]) -> float | None:
+    """Return how often a stage needs ticks that uses them to forget: a few times in what it remembers.
+
+    Each tick cuts a batch in two, so more would cost speed.
+    """
+    finite = [ttl for ttl in ttls if ttl is not None]
+    if pipeline.time.tick is None or not finite:
+        return None
+    return max(pipeline.time.tick, min(finite) / 8)

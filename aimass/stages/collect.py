@@ -66,21 +66,20 @@ class Reader:
         if type(data) is not dict:
             raise BadEvent(f"not a JSON object but {_kind(data)}")
         name = None if self._id is None else _text(self._id(data), self.id, "id")
-        return value, name, self._keys(record, data), self._times(record, data)
+        key = self._record_key(record) if self._key is None else self._key(data)
+        if type(key) is not str or len(key) > MAX_TEXT:
+            key = _text(key, self.key, "key")
+        time = max(record.timestamp, 0) / 1000 if self._time is None else self._time(data)
+        if type(time) is not float or not 0.0 <= time < 1e11:
+            time = self.times(data)
+        return value, name, key, time
 
-    def _keys(self, record: SourceRecord, data: Any) -> str:
-        if self._key is not None:
-            return _text(self._key(data), self.key, "key")
+    def _record_key(self, record: SourceRecord) -> str:
         try:
             key = (record.key or b"").decode()
         except UnicodeDecodeError as exc:
             raise BadEvent("the Kafka record's key is not UTF-8; name a field as the key") from exc
         return _short(key, "the Kafka record's key")
-
-    def _times(self, record: SourceRecord, data: Any) -> float:
-        if self._time is None:
-            return max(record.timestamp, 0) / 1000
-        return self.times(data)
 
     def times(self, data: Any) -> float:
         """Return the time that a decoded event bears."""
@@ -129,28 +128,31 @@ class CollectStage:
     def __init__(self, pipeline: str, readers: Sequence[Reader]) -> None:
         self._pipeline = pipeline
         self._readers = {reader.topic: reader for reader in readers}
-        self._tail = b',"pipeline":' + _json(pipeline) + b',"source":['
         self._keys: dict[str, tuple[bytes, bytes]] = {}
+        self._frames: dict[tuple[str, int], tuple[bytes, bytes]] = {}
 
     def on_batch(self, events: Sequence[SourceRecord], state: State, out: Outputs) -> None:
         """Turn the source's next records into events."""
         keys: list[bytes | None] = []
         values: list[bytes] = []
-        readers, tail, known = self._readers, self._tail, self._keys
+        readers, known, frames = self._readers, self._keys, self._frames
         for record in events:
-            topic, partition, offset = record.topic, record.partition, record.offset
+            topic, place = record.topic, (record.topic, record.partition)
             try:
                 data, name, key, time = readers[topic].read(record)
             except BadEvent as exc:
                 out.reject(record, exc)
                 continue
-            id_json = b'"%b-%d-%d"' % (topic.encode(), partition, offset) if name is None else _json(name)
-            texts = known.get(key) or self._remember(key)
+            head, middle = frames.get(place) or self._frame(*place)
+            offset = b"%d" % record.offset
+            own_id = head + offset + b'"' if name is None else b'{"type":"event","id":' + _json(name)
+            raw_key, key_json = known.get(key) or self._remember(key)
             seconds = repr(time).encode() if time >= 1.0 else _json(time)
-            keys.append(texts[0])
+            keys.append(raw_key)
             values.append(
-                b'{"type":"event","id":%b,"key":%b,"time":%b%b"%b",%d,%d],"data":%b}'
-                % (id_json, texts[1], seconds, tail, topic.encode(), partition, offset, data)
+                b"".join(
+                    (own_id, key_json, seconds, middle, offset, b'],"data":', data, b"}")
+                )  # as codec.encode has it
             )
         if values:
             out.emit_encoded(keys, values)
@@ -161,8 +163,15 @@ class CollectStage:
     def _remember(self, key: str) -> tuple[bytes, bytes]:
         if len(self._keys) >= 65_536:  # a cache, rebuilt at will
             self._keys.clear()
-        texts = self._keys[key] = (key.encode(), _json(key))
+        texts = self._keys[key] = (key.encode(), b',"key":' + _json(key) + b',"time":')
         return texts
+
+    def _frame(self, topic: str, partition: int) -> tuple[bytes, bytes]:
+        """Return what stands before the first and the second offset of an event."""
+        head = _json(f"{topic}-{partition}-")[:-1]
+        middle = b',"pipeline":%b,"source":[%b,%d,' % (_json(self._pipeline), _json(topic), partition)
+        frame = self._frames[topic, partition] = (b'{"type":"event","id":' + head, middle)
+        return frame
 
 
 def _seconds(value: float, path: str | None) -> float:

@@ -43,13 +43,18 @@ class Rule:
     cause: str | None = None
     cooldown_s: float = 60.0
 
+    @property
+    def remember_s(self) -> float:
+        """For how long a quiet episode is kept: longer than it matters, so that forgetting costs little."""
+        return max(3600.0, 4 * self.cooldown_s)
+
 
 class DecideStage:
     """Emits an alert when a rule's condition becomes true for a key.
 
     While it stays true, and until it has been quiet for the cool-down, only a higher severity alerts again.
 
-    State: the running episode of each key and rule; one that has been quiet for four cool-downs goes.
+    State: the running episode of each key and rule; one that has been quiet for an hour and four cool-downs goes.
 
     Examples
     --------
@@ -67,7 +72,7 @@ class DecideStage:
     def __init__(self, rules: Sequence[Rule], tick_s: float | None = None) -> None:
         self.tick_s = tick_s
         self._rules = [
-            (rule, rule.condition.test, ObjectSpec(f"episodes.{rule.name}", _encode, _decode, 4 * rule.cooldown_s))
+            (rule, rule.condition.test, ObjectSpec(f"episodes.{rule.name}", _encode, _decode, rule.remember_s))
             for rule in rules
         ]
         self._needs_data = any(rule.condition.needs_data for rule in rules)

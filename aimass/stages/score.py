@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -49,7 +50,7 @@ class KeyDetector:
         forget_s: float | None = _MONTH,
     ) -> None:
         self.name = name
-        self._numbers = Numbers(fields, exclude)
+        self.numbers = Numbers(fields, exclude)
         self._fixed = None if fields is None else {field: i for i, field in enumerate(fields[:MAX_FIELDS])}
         self._block = _BLOCK if fields is None else max(len(fields[:MAX_FIELDS]), 1)
         layout = zlib.crc32("\x1f".join(fields or ("*",)).encode())
@@ -57,9 +58,8 @@ class KeyDetector:
         self._rows = RowSpec(f"detector.{name}.1.{layout:08x}", dtype, forget_s)
         self._names: ObjectSpec[dict[str, int]] = ObjectSpec(f"fields.{name}", orjson.dumps, orjson.loads)
 
-    def score(self, events: Sequence[Event], data: Sequence[dict[str, Any]], state: State) -> list[Anomaly]:
-        """Return one anomaly for each event."""
-        numbers = [self._numbers(one) for one in data]
+    def score(self, events: Sequence[Event], numbers: Sequence[dict[str, float]], state: State) -> list[Anomaly]:
+        """Return one anomaly for each event, given its numeric fields."""
         slots = self._slots(numbers, state)
         keys = {event.key: None for event in events}
         row_of = {key: i for i, key in enumerate(keys)}
@@ -114,7 +114,7 @@ def _matrix(numbers: Sequence[dict[str, float]], slots: dict[str, int], width: i
     nan = float("nan")
     names = list(slots)
     blank = [nan] * (width - len(names))
-    return np.array([[one.get(name, nan) for name in names] + blank for one in numbers], np.float64)
+    return np.array([[*map(one.get, names, repeat(nan)), *blank] for one in numbers], np.float64)
 
 
 class ModelScorer:
@@ -129,19 +129,21 @@ class ModelScorer:
         self.name = name
         self._recipe = recipe
         self._target = getter(target)
-        self._numbers = Numbers(None if fields is None else [f for f in fields if f != target], [*exclude, target])
+        self.numbers = Numbers(None if fields is None else [f for f in fields if f != target], [*exclude, target])
         self._spec = ObjectSpec(f"model.{name}", PartitionModel.encode, PartitionModel.decode)
 
-    def score(self, data: Sequence[dict[str, Any]], state: State) -> list[Estimate]:
-        """Return one estimate for each event."""
+    def score(
+        self, data: Sequence[dict[str, Any]], numbers: Sequence[dict[str, float]], state: State
+    ) -> list[Estimate]:
+        """Return one estimate for each event, given its JSON and its numeric fields."""
         table = state.objects(self._spec)
         model = table.get("")
         if model is None or model.recipe != self._recipe:
             model = PartitionModel(self._recipe)
         found = []
-        for one in data:
+        for one, x in zip(data, numbers, strict=True):
             label = self._target(one)
-            found.append(model.judge(self._numbers(one), None if label is MISSING else label))
+            found.append(model.judge(x, None if label is MISSING else label))
         table.put("", model)
         return found
 
@@ -182,8 +184,10 @@ class ScoreStage:
         if not own:
             return
         data = [_decode(event) for event in own]
-        anomalies = [detector.score(own, data, state) for detector in self._detectors]
-        estimates = [model.score(data, state) for model in self._models]
+        finders = {judge.numbers: None for judge in (*self._detectors, *self._models)}
+        numbers = {find: list(map(find, data)) for find in finders}
+        anomalies = [detector.score(own, numbers[detector.numbers], state) for detector in self._detectors]
+        estimates = [model.score(data, numbers[model.numbers], state) for model in self._models]
         detectors = [detector.name for detector in self._detectors]
         models = [model.name for model in self._models]
         values = [
