@@ -90,7 +90,8 @@ class RocksPartition:
         for key, row in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=start)):
             if not key.startswith(start):
                 return
-            yield key[skip:], row
+            if key[skip:] != _META:
+                yield key[skip:], row
 
     def write(self, rows: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
         """Write rows (``None`` deletes) and the changelog offset, all or nothing."""
@@ -137,7 +138,7 @@ class RocksStore:
         try:
             return Rdict(str(self._path), _options())
         except Exception as exc:
-            if "lock" in str(exc).lower():
+            if "/LOCK:" in str(exc):
                 raise StateError(
                     f"{self._path} is in use by another worker; give this one its own AIMASS_STATE_DIR"
                 ) from exc
