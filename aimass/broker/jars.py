@@ -1,29 +1,16 @@
-"""Fetches the jars that the lock names, trusting none whose bytes differ from it."""
+"""The jars that the lock names, in the cache: trusted only when their bytes are the lock's."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import requests
-from jgo.maven import MavenContext, PythonResolver
-
 from aimass.broker.disk import MIB, ensure_room, guarded
-from aimass.broker.errors import ChecksumMismatch, JarUnavailable, NoNetwork
 from aimass.broker.lock import Jar
-from aimass.broker.mirrors import local_repository, repositories
+from aimass.broker.spec import Progress
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-_CONNECTIONS = 6
-_TRIES = 3
 
 
 def fetch_jars(jars: Sequence[Jar], cache: Path, progress: Progress) -> list[Path]:
@@ -47,101 +34,17 @@ def fetch_jars(jars: Sequence[Jar], cache: Path, progress: Progress) -> list[Pat
         cache.mkdir(parents=True, exist_ok=True)
         missing = [jar for jar in jars if not _is_trusted(jar, cache)]
         if missing:
+            from aimass.broker.download import download  # jgo takes a third of a second to import
+
             ensure_room(cache, sum(jar.size for jar in missing) + 16 * MIB)
-            _fetch(missing, cache, _Counter(progress, sum(jar.size for jar in jars), missing))
+            download(missing, cache, sum(jar.size for jar in jars), progress)
     return [cache / jar.filename for jar in jars]
 
 
 def _is_trusted(jar: Jar, cache: Path) -> bool:
-    """Whether the cache holds the jar; a jar that Maven or jgo fetched earlier will do."""
     path = cache / jar.filename
     if jar.matches(path):
         return True
     if path.exists():
         logger.warning("damaged jar is fetched again", extra={"path": str(path)})
-    fetched_before = local_repository() / jar.repository_path
-    if not jar.matches(fetched_before):
-        return False
-    with _partial(cache) as folder:
-        shutil.copyfile(fetched_before, folder / jar.filename)
-        return _accept(jar, folder / jar.filename, cache)
-
-
-def _accept(jar: Jar, fetched: Path, cache: Path) -> bool:
-    """Move a jar into the cache in one step, if it is the right one."""
-    if not jar.matches(fetched):
-        return False
-    fetched.replace(cache / jar.filename)
-    return True
-
-
-@contextmanager
-def _partial(cache: Path) -> Iterator[Path]:
-    """Give a directory for what is not checked yet; what a killed process leaves there is never used."""
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=cache, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _fetch(missing: Sequence[Jar], cache: Path, counter: _Counter) -> None:
-    with _partial(cache) as folder, ThreadPoolExecutor(_CONNECTIONS) as pool:
-        resolver = PythonResolver(progress_callback=counter.of_one_file)
-        context = MavenContext(resolver, repo_cache=folder, local_repos=[], remote_repos=repositories())
-        futures = [pool.submit(_fetch_one, jar, context, cache) for jar in missing]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _fetch_one(jar: Jar, context: MavenContext, cache: Path) -> None:
-    try:
-        fetched = _resolve(jar, context)
-    except requests.RequestException as exc:
-        raise NoNetwork(
-            f"Kafka has to be fetched before its first start, and no Maven repository answered "
-            f"({type(exc).__name__} while fetching {jar.filename}). Connect this machine (proxy: HTTPS_PROXY; mirror: "
-            f"~/.m2/settings.xml or jgo's configuration), or copy the directory {cache} from a machine that has it; "
-            f"then run the command again."
-        ) from exc
-    except RuntimeError as exc:
-        raise JarUnavailable(
-            f"The configured Maven repositories do not hand out {jar.coordinate}. Check the mirror in "
-            f"~/.m2/settings.xml or in jgo's configuration, then run the command again."
-        ) from exc
-    if not _accept(jar, fetched, cache):
-        raise ChecksumMismatch(
-            f"{jar.filename} as fetched is not the file that aimass was tested with (its SHA-256 is not {jar.sha256}). "
-            f"Nothing was started. A proxy or mirror may have changed it: compare it with another network, "
-            f"and report it if it differs there too."
-        )
-
-
-def _resolve(jar: Jar, context: MavenContext) -> Path:
-    """Let jgo fetch one jar, trying again when the connection breaks."""
-    artifact = context.create_dependency(jar.coordinate).artifact
-    for _ in range(_TRIES - 1):
-        try:
-            return Path(artifact.resolve())
-        except requests.RequestException:
-            (context.repo_cache / jar.repository_path).unlink(missing_ok=True)
-    return Path(artifact.resolve())
-
-
-class _Counter:
-    """Adds up the bytes that several connections fetch at once."""
-
-    def __init__(self, progress: Progress, total: int, missing: Sequence[Jar]) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = total - sum(jar.size for jar in missing)
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def of_one_file(self, filename: str, size: int) -> Iterator[Callable[[int], None]]:
-        yield self._add
-
-    def _add(self, count: int) -> None:
-        with self._lock:
-            self._done += count
-            self._progress("fetching Kafka", min(self._done, self._total), self._total)
+    return False

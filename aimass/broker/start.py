@@ -20,7 +20,7 @@ from aimass.broker.processes import find_broker, spawn
 from aimass.broker.warm import warm_options
 
 _FORMAT_TIMEOUT = 60.0
-_ROOM = 256 * MIB
+_ROOM_FIRST, _ROOM_AGAIN = 256 * MIB, 64 * MIB  # an existing one must start even on a tight disk, to be emptied
 _TRY = "formatting-"
 _TAIL = 16_384
 _TAIL_LINES = 12
@@ -40,7 +40,7 @@ def prepare(cluster: Cluster, nodes: Sequence[Node], java: Path, jars: Sequence[
     for node in nodes:
         with guarded(node.folder):
             node.logs.mkdir(parents=True, exist_ok=True)
-            ensure_room(node.folder, _ROOM)
+            ensure_room(node.folder, _ROOM_AGAIN if node.data.exists() else _ROOM_FIRST)
             properties = config.server_properties(cluster, node, node.data)
             (node.folder / "server.properties").write_text(config.render_properties(properties), encoding="ascii")
             (node.folder / "log4j2.xml").write_text(config.log4j2_xml(node), encoding="utf-8")

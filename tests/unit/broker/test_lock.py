@@ -1,13 +1,14 @@
 """The lock of Kafka's jars and the fetching under it."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 import requests
 from jgo.maven import Artifact
 
-from aimass.broker import jars as fetching
+from aimass.broker import download as fetching
 from aimass.broker.errors import ChecksumMismatch, DiskFull, JarUnavailable, LockUnreadable, NoNetwork
 from aimass.broker.jars import fetch_jars
 from aimass.broker.lock import Jar, kafka_version, load_lock, parse_lock
@@ -131,3 +132,12 @@ def test_a_full_disk_is_found_before_fetching(
     with pytest.raises(DiskFull, match="Free some space"):
         fetch_jars([Jar(JAR.coordinate, 1 << 60, JAR.sha256)], tmp_path, lambda *_: None)
     assert not calls
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(monkeypatch, RIGHT)
+    for name in (".partial-old", ".partial-new"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / ".partial-old", (0, 0))
+    fetch(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {JAR.filename, ".partial-new"}
