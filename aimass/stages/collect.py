@@ -17,7 +17,7 @@ MAX_DEPTH = 128
 MAX_TEXT = 1024
 _SPACE = b" \t\n\r"
 _json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
+_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))  # whole: Python divides exactly
 
 
 class Reader:
@@ -83,7 +83,9 @@ class Reader:
 
     def times(self, data: Any) -> float:
         """Return the time that a decoded event bears."""
-        value = MISSING if self._time is None else self._time(data)
+        if self._time is None:
+            raise BadEvent("the Kafka record's timestamp is out of range; name a field as the time")
+        value = self._time(data)
         kind = type(value)
         if kind is float or kind is int:
             return _seconds(value, self.time)

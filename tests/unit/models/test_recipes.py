@@ -86,10 +86,8 @@ def test_the_hash_seed_never_matters():
     assert other.stdout.strip() == digest_of_a_run().encode()
 
 
-LABELS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False), st.text(),
-    st.just([]), st.just({"a": 1}),
-)  # fmt: skip
+PLAIN = st.none() | st.booleans() | st.text() | st.floats(allow_nan=False, allow_infinity=False)
+LABELS = PLAIN | st.integers(-(2**63), 2**64 - 1) | st.sampled_from([[], {"a": 1}])
 NUMBERS = st.one_of(st.floats(-1e100, 1e100), st.sampled_from([0.0, 1e100, -1e100, 5e-324, 1.0]))
 
 
