@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
@@ -73,6 +73,19 @@ def decode(message: Message) -> Any:
     if message.value is None:
         return None
     return decoder(TYPES.get(last, Any))(message.value)
+
+
+async def offsets_at(consumer: Any, partitions: Sequence[TopicPartition], where: From) -> dict[TopicPartition, int]:
+    """Return the offset of each partition at a place, as :class:`Subscriber` takes it for ``from_``."""
+    starts: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    if isinstance(where, str):
+        return starts if where == "beginning" else ends
+    if isinstance(where, int):
+        return {at: min(max(where, starts[at]), ends[at]) for at in partitions}
+    stamp = where.timestamp() if isinstance(where, datetime) else where
+    found = await consumer.offsets_for_times({at: round(stamp * 1000) for at in partitions})
+    return {at: ends[at] if found.get(at) is None else found[at].offset for at in partitions}
 
 
 class Subscriber:
@@ -235,25 +248,7 @@ class Subscriber:
             self._kafka.subscribe(topics=list(self._topics))
             return
         self._kafka.assign(partitions)
-        if self._from == "end":
-            ends = await self._ask(self._kafka.end_offsets, partitions)
-            self._seek(ends)
-        elif self._from == "beginning":
-            self._seek(await self._ask(self._kafka.beginning_offsets, partitions))
-        else:
-            self._seek(await self._offsets(partitions))
-
-    async def _offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        starts = await self._ask(self._kafka.beginning_offsets, partitions)
-        ends = await self._ask(self._kafka.end_offsets, partitions)
-        if isinstance(self._from, int):
-            return {at: min(max(self._from, starts[at]), ends[at]) for at in partitions}
-        stamp = self._from.timestamp() if isinstance(self._from, datetime) else float(self._from)
-        found = await self._ask(self._kafka.offsets_for_times, {at: round(stamp * 1000) for at in partitions})
-        return {at: ends[at] if found.get(at) is None else found[at].offset for at in partitions}
-
-    def _seek(self, offsets: dict[TopicPartition, int]) -> None:
-        for at, offset in offsets.items():
+        for at, offset in (await self._ask(offsets_at, self._kafka, partitions, self._from)).items():
             self._kafka.seek(at, offset)
 
     async def _partitions(self) -> list[TopicPartition]:

@@ -17,9 +17,9 @@ class AgentFacts:
     """One agent of a pipeline, over all workers; ``None`` where nobody says."""
 
     lag: int | None = None
-    events_in: float | None = None
-    events_out: float | None = None
-    dead_letters: float | None = None
+    events_in: int | None = None
+    events_out: int | None = None
+    dead_letters: int | None = None
     restore_ratio: float | None = None
     last_commit: float | None = None
     rate: float | None = None
@@ -49,7 +49,7 @@ def from_metrics(texts: Iterable[str]) -> Facts:
     --------
     >>> text = 'aimass_events_in_total{pipeline="p",agent="score"} 7.0'
     >>> from_metrics([text, text])["p", "score"].events_in
-    14.0
+    14
     """
     facts: Facts = {}
     for text in texts:
@@ -64,7 +64,7 @@ def from_metrics(texts: Iterable[str]) -> Facts:
 
 def _take(found: AgentFacts, name: str, value: float) -> None:
     if name in _SUMS:
-        setattr(found, _SUMS[name], (getattr(found, _SUMS[name]) or 0) + value)
+        setattr(found, _SUMS[name], (getattr(found, _SUMS[name]) or 0) + int(value))
         found.partitions += name == "aimass_lag_records"
     elif name == "aimass_restore_progress_ratio":
         found.restore_ratio = value if found.restore_ratio is None else min(found.restore_ratio, value)
