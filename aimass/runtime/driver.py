@@ -94,17 +94,10 @@ class ChunkConsumer(Consumer):
                 await self.sleep(1.0)
                 continue
             for tp, records in fetched.items():
-                chunk = engine.chunk(TP(*tp), records, await self._position(tp, records))
+                after = max(records[-1].offset + 1, self.read_position(TP(*tp)) or 0)
+                chunk = engine.chunk(TP(*tp), records, after)
                 if chunk is not None:
                     await self.callback(self._to_message(chunk.tp, chunk))
-
-    async def _position(self, tp: Any, records: list[Any]) -> int:
-        """Return where the partition goes on after these records: past transaction markers, if any follow."""
-        after = cast(int, records[-1].offset) + 1
-        if not self.kafka._subscription.is_assigned(tp):
-            return after
-        state = self.kafka._subscription.subscription.assignment.state_value(tp)
-        return max(after, cast(int, state.position)) if state.has_valid_position else after
 
     def _to_message(self, tp: TP, record: Chunk) -> ConsumerMessage:
         return ConsumerMessage(
@@ -133,6 +126,13 @@ class ChunkConsumer(Consumer):
         """Fetch no more of a partition."""
         if self.kafka._subscription.is_assigned(_aio(tp)):
             self.kafka.pause(_aio(tp))
+
+    def read_position(self, tp: TP) -> int | None:
+        """Return where the next fetch of a partition begins: past transaction markers, which are no records."""
+        if not self.kafka._subscription.is_assigned(_aio(tp)):
+            return None
+        state = self.kafka._subscription.subscription.assignment.state_value(_aio(tp))
+        return cast(int, state.position) if state.has_valid_position else None
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the end of a partition as the last fetch saw it (read committed), or ``None``."""

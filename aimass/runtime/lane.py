@@ -31,6 +31,7 @@ class Reader(Protocol):
 
     def start_reading(self, tp: TP, offset: int | None) -> None: ...
     def stop_reading(self, tp: TP) -> None: ...
+    def read_position(self, tp: TP) -> int | None: ...
     def end_offset(self, tp: TP) -> int | None: ...
     def is_assigned(self, tp: TP) -> bool: ...
     async def first_offset(self, tp: TP) -> int: ...
@@ -247,10 +248,18 @@ class Lane:
         return self._last_commit + self._pace.interval_s - time.monotonic()
 
     def _caught_up(self) -> bool:
-        if self.buffered > 0 or self.partition is None:
+        """Whether everything that Kafka had at the last fetch has been taken."""
+        if self.buffered > 0:
             return False
-        end = self._reader.end_offset(self.tp)
-        return end is None or self.partition.position is None or self.partition.position >= end
+        end, position = self._reader.end_offset(self.tp), self._reader.read_position(self.tp)
+        return end is None or position is None or position >= end
+
+    def has_reached(self, end: int) -> bool:
+        """Whether everything before an offset of the source is committed."""
+        partition = self.partition
+        if not self.is_ready or partition is None or partition.is_dirty or self.buffered:
+            return False
+        return end <= max(partition.committed or 0, self._reader.read_position(self.tp) or 0)
 
     def _tick(self) -> None:
         partition = self.partition
@@ -290,15 +299,12 @@ class Lane:
         self._gauge("buffered_records", self.buffered)
         self._gauge("live_entries", self.partition.state.live_entries())
 
-    def position(self) -> int | None:
-        """Return the source offset up to which everything is committed."""
-        return self.partition.committed if self.partition is not None else None
-
     def lag(self) -> int:
         """Return how many records wait between what is committed and the partition's end, as last fetched."""
         end = self._reader.end_offset(self.tp)
-        committed = self.position()
-        return max(0, end - committed) if end is not None and committed is not None else self.buffered
+        if end is None or self.partition is None or self.has_reached(end):
+            return self.buffered
+        return max(self.buffered, end - (self.partition.committed or 0))
 
     def _gauge(self, name: str, value: float) -> None:
         getattr(self._metrics, name).labels(*self.labels, self.tp.topic, str(self.tp.partition)).set(value)

@@ -1,4 +1,4 @@
-"""Replays a pipeline over its own log into separate topics: the same code, the same log, outputs beside the originals."""
+"""Replays a pipeline over its own log: the same code, the same log, outputs beside the originals."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ async def _replay(
         try:
             async with started([engine]):
                 total = sum(max(0, ends[number] - first[number]) for number in ends)
-                await _until(engine, layout.log.name, ends, lambda left: on_progress(total - left, total))
+                await _until(engine, layout.log.name, ends, on_progress, total)
                 outputs = await _ends(options, layout.predictions.name, count)
-                await _until(engine, layout.predictions.name, outputs, lambda left: None)
+                await _until(engine, layout.predictions.name, outputs)
         finally:
             store.close()
     return Replayed(layout.predictions.name, layout.alerts.name, total, time.monotonic() - began)
@@ -128,19 +128,25 @@ async def _begin_at(options: dict[str, Any], group: str, topic: str, offsets: di
         await consumer.stop()
 
 
-async def _until(engine: Engine, topic: str, ends: dict[int, int], report: Callable[[int], None]) -> None:
+async def _until(
+    engine: Engine,
+    topic: str,
+    ends: dict[int, int],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    total: int = 0,
+) -> None:
     """Wait until every partition of a topic has committed up to its end."""
     last, since = -1, time.monotonic()
     while True:
         if engine.failure.done():
             raise engine.failure.result()
-        done = {tp.partition: lane.position() for tp, lane in engine.lanes.items() if tp.topic == topic}
-        left = sum(max(0, end - (done.get(number) or 0)) for number, end in ends.items() if end > 0)
-        report(left)
-        if left == 0:
+        lanes = {tp.partition: lane for tp, lane in engine.lanes.items() if tp.topic == topic}
+        lag = sum(lane.lag() for lane in lanes.values())
+        on_progress(max(0, total - lag), total)
+        if all(number in lanes and lanes[number].has_reached(end) for number, end in ends.items()):
             return
-        if left != last:
-            last, since = left, time.monotonic()
+        if lag != last:
+            last, since = lag, time.monotonic()
         elif time.monotonic() - since > _STALL_S:
-            raise WorldFault(f"the replay of {topic} stands still: {left} records are left; is Kafka well?")
-        await asyncio.sleep(0.1)
+            raise WorldFault(f"the replay of {topic} stands still: {lag} records are left; is Kafka well?")
+        await asyncio.sleep(0.05)
