@@ -7,7 +7,6 @@ between (so that there is a restore to be disturbed), and goes on to the end of 
 from __future__ import annotations
 
 import pickle
-import random
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -16,28 +15,11 @@ from typing import Any
 import pytest
 
 from aimass.errors import Fenced, WorldFault
-from aimass.records import Tick
 from aimass.runtime import partition as protocol
 from aimass.runtime.store import PartitionStore, RocksStore
-from tests.unit.runtime.harness import CHANGELOG, DEAD, Ev, World, result, stream
+from tests.unit.runtime.harness import CHANGELOG, DEAD, World, result, stream
 from tests.unit.runtime.memory_log import Crash, Frozen, copy_store, drive, no_hook
-
-OPS = ["add"] * 18 + ["del", "del", "rare", "rare", "look", "boom", "bad", "boom after scatter"]
-
-
-def some_values(count: int, seed: int) -> list[Any]:
-    dice = random.Random(seed)
-    values: list[Any] = []
-    time = 100.0
-    for i in range(count):
-        time += dice.choice([0, 1, 2, 3, 5, -4, 1]) + (35 if i % 17 == 16 else 0)
-        kind = dice.random()
-        if kind < 0.08:
-            values.append(dice.choice([b"{not json", b"\xff\xfe", None, Tick(time), b'{"type":"ev","key":1}']))
-        else:
-            values.append(Ev(dice.choice("abcdef"), time, dice.choice(OPS), dice.randint(-4, 12)))
-    return values
-
+from tests.unit.runtime.streams import some_values
 
 CUT = {"chunk": 3, "takes": 2}
 RECORDS = stream(some_values(42, seed=4))
