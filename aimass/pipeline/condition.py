@@ -158,11 +158,17 @@ class _Parser:
         return Reference("event", path)
 
 
+def closest(word: str, known: Collection[str]) -> str:
+    """Return the known word that was likely meant, or ``""``."""
+    found = difflib.get_close_matches(word, list(known), 1, 0.55)
+    return found[0] if found else ""
+
+
 def meant(word: str, known: Collection[str]) -> str:
     """Return ``; did you mean ...?``, the known words, or nothing."""
-    close = difflib.get_close_matches(word, list(known), 1, 0.55)
+    close = closest(word, known)
     if close:
-        return f'; did you mean "{close[0]}"?'
+        return f'; did you mean "{close}"?'
     return f"; there is: {', '.join(known)}" if known else ""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aimass.pipeline.condition import meant
+from aimass.pipeline.condition import closest, meant
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -100,7 +100,7 @@ def _count(value: Any) -> int:
 def choice(value: Any, allowed: tuple[str, ...]) -> str:
     """Read one of the allowed words."""
     if value not in allowed:
-        hint = meant(value, allowed) if type(value) is str and "did you mean" in meant(value, allowed) else ""
+        hint = meant(value, allowed) if type(value) is str and closest(value, allowed) else ""
         raise ValueError(f"{value!r} is not allowed{hint}; allowed: {', '.join(allowed)}")
     return str(value)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aimass.errors import ConfigurationError
-from aimass.pipeline.condition import Wrong, compile_condition, meant
+from aimass.pipeline.condition import Wrong, closest, compile_condition, meant
 from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, RuleDef, keys_of
 from aimass.pipeline.kinds import KINDS, choice
 from aimass.pipeline.lines import Place, index_lines
@@ -48,8 +48,7 @@ def parse(text: str, file: str = "pipeline.toml") -> Pipeline:
     >>> parse('name = "x"\\n[[source]]\\ntopik = "t"')
     Traceback (most recent call last):
         ...
-    aimass.errors.ConfigurationError: pipeline.toml:2: [[source]] has no "topic" (the Kafka topic to read)
-    pipeline.toml:3: [[source]] topik: unknown key; did you mean "topic"?
+    aimass.errors.ConfigurationError: pipeline.toml:3: [[source]] topik: unknown key; did you mean "topic"?
     """
     text = text.replace("\r\n", "\n")
     try:
@@ -67,6 +66,7 @@ class _Reader:
     def __init__(self, file: str, lines: dict[Place, int]) -> None:
         self._file, self._lines = file, lines
         self._problems: list[tuple[int, str]] = []
+        self._intended: set[str] = set()
 
     def pipeline(self, document: dict[str, Any]) -> Pipeline:
         top = {name: value for name, value in document.items() if name not in SECTIONS}
@@ -82,7 +82,8 @@ class _Reader:
         return Pipeline(**values)
 
     def _wrong(self, section: str, number: int, key: str, problem: str) -> None:
-        line = self._lines.get((section, number, key)) or self._lines.get((section, number, "")) or 1
+        places = [(section, number, key), (section or key, number, "")]
+        line = next((self._lines[place] for place in places if place in self._lines), 1)
         self._problems.append((line, problem))
 
     def _section(self, name: str, section: Any, raw: Any, many: bool) -> list[Any] | None:
@@ -105,6 +106,8 @@ class _Reader:
         where = "" if not name else f"[[{name}]] " if SECTIONS[name][2] else f"[{name}] "
         keys = keys_of(section)
         values: dict[str, Any] = {}
+        intended = {closest(key, known) for key in table if key not in keys}
+        self._intended |= intended
         for key, raw in table.items():
             if key not in keys:
                 self._wrong(name, number, key, f"{where}{key}: unknown key{meant(key, known)}")
@@ -115,12 +118,12 @@ class _Reader:
             except ValueError as exc:
                 self._wrong(name, number, key, f"{where}{key}: {exc}")
         for key, one in keys.items():
-            if key not in table and one.default is MISSING:
+            if key not in table and one.default is MISSING and key not in intended:
                 self._wrong(name, number, "", f'{where or "the pipeline "}has no "{key}" ({one.metadata["help"]})')
         return values
 
     def _cross_check(self, values: dict[str, Any]) -> None:
-        if not values.get("sources", True):
+        if not values.get("sources", True) and "source" not in self._intended:
             self._wrong("", 0, "", 'has no [[source]]: add one, with topic = "your.topic"')
         self._twice("source", "topic", values)
         for name in ("model", "detector", "rule"):

@@ -184,7 +184,7 @@ class ScoreStage:
         if not own:
             return
         data = [_decode(event) for event in own]
-        finders = {judge.numbers: None for judge in (*self._detectors, *self._models)}
+        finders = {judge.numbers for judge in self._detectors} | {judge.numbers for judge in self._models}
         numbers = {find: list(map(find, data)) for find in finders}
         anomalies = [detector.score(own, numbers[detector.numbers], state) for detector in self._detectors]
         estimates = [model.score(data, numbers[model.numbers], state) for model in self._models]
