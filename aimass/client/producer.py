@@ -40,6 +40,28 @@ def key_bytes(key: str | bytes | None) -> bytes | None:
     return key.encode() if isinstance(key, str) else key
 
 
+async def enqueue(
+    kafka: Any,
+    topic: str,
+    value: bytes | None,
+    key: bytes | None,
+    partition: int | None,
+    timestamp_ms: int | None,
+    headers: Headers,
+) -> asyncio.Future[Any]:
+    """Give one record to an aiokafka producer, even one with neither key nor value, which its `send` refuses."""
+    future: asyncio.Future[Any]
+    if value is not None or key is not None:
+        future = await kafka.send(topic, value, key, partition, timestamp_ms, list(headers) or None)
+        return future
+    batch = kafka.create_batch()
+    batch.append(key=None, value=None, timestamp=timestamp_ms, headers=list(headers))
+    batch.close()
+    where = min(await kafka.partitions_for(topic)) if partition is None else partition
+    future = await kafka.send_batch(batch, topic, partition=where)
+    return future
+
+
 class Producer:
     """Sends records to Kafka, each once and in order; failures surface at the next call or at :meth:`flush`.
 
@@ -126,9 +148,7 @@ class Producer:
         await self._room(1)
         stamp = None if time is None else round(time * 1000)
         try:
-            future = await self._kafka.send(
-                topic, to_bytes(value), key_bytes(key), partition, stamp, list(headers) or None
-            )
+            future = await enqueue(self._kafka, topic, to_bytes(value), key_bytes(key), partition, stamp, headers)
         except KafkaError as exc:
             raise _refused(topic, exc) from exc
         self._watch(future, topic, 1)

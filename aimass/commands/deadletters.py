@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from aimass.admin import list_topics
 from aimass.client import Message, Subscriber
+from aimass.client.producer import enqueue
 from aimass.codec import dead_letter
 from aimass.commands.console import out, print_json, table
 from aimass.commands.kafka import find_kafka
@@ -149,10 +150,9 @@ async def _send(producer: Any, batch: list[tuple[Message, DeadLetter]]) -> None:
     async with producer.transaction():
         for message, letter in batch:
             mark = (REDRIVEN, message.id.encode())
-            await producer.send(
-                letter.topic, letter.value, letter.key, letter.partition, headers=[*letter.headers, mark]
-            )
-            await producer.send(message.topic, None, None, message.partition, headers=[mark])
+            headers = [*letter.headers, mark]
+            await enqueue(producer, letter.topic, letter.value, letter.key, letter.partition, None, headers)
+            await enqueue(producer, message.topic, None, mark[1], message.partition, None, [mark])
     batch.clear()
 
 

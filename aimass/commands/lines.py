@@ -104,16 +104,31 @@ def _json_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes, Any]]:
 
 
 def _csv_rows(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes, Any]]:
-    reader = csv.reader(line.decode("utf-8-sig" if first else "utf-8", "replace") for first, line in _firsts(stream))
-    names = next(reader, [])
-    for row in reader:
-        if not row:
+    texts = (line.decode("utf-8-sig" if first else "utf-8", "surrogateescape") for first, line in _firsts(stream))
+    reader = csv.reader(texts)
+    names: list[str] | None = None
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as exc:
+            yield reader.line_num, b"", _Wrong(f"not CSV: {exc}")
             continue
-        if len(row) != len(names):
-            yield reader.line_num, b"", _Wrong(f"{len(row)} fields, but the header has {len(names)}")
-            continue
-        decoded = {name: _number(cell) for name, cell in zip(names, row, strict=True)}
-        yield reader.line_num, orjson.dumps(decoded), decoded
+        if row is None:
+            return
+        if names is None:
+            names = row
+        elif row:
+            yield reader.line_num, *_csv_row(names, row)
+
+
+def _csv_row(names: list[str], row: list[str]) -> tuple[bytes, Any]:
+    if len(row) != len(names):
+        return b"", _Wrong(f"{len(row)} fields, but the header has {len(names)}")
+    decoded = {name: _number(cell) for name, cell in zip(names, row, strict=True)}
+    try:
+        return orjson.dumps(decoded), decoded
+    except TypeError:
+        return b"", _Wrong("not UTF-8")
 
 
 def _firsts(stream: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
