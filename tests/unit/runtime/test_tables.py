@@ -112,9 +112,9 @@ class StateMachine(RuleBasedStateMachine):
     @rule()
     def revert(self) -> None:
         self.state.revert()
-        self.model, self.now = self.saved
+        model, self.now = self.saved
+        self.model = {name: dict(rows) for name, rows in model.items()}
         self.state.now = self.now
-        self.saved = self.copy()
 
     @rule()
     def take(self) -> None:
