@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aimass.models.signals import CAUSES, WIDTH, Floats, step_many, step_one
+from aimass.models.signals import CAUSES, Floats, step_many, step_one
 from aimass.records import Anomaly
 
 _FEW = 64  # rounds with fewer numbers than this cost less one by one
@@ -56,6 +56,7 @@ def score_batch(state: Floats, rows: Sequence[int], values: Floats, fields: Sequ
 
     Examples
     --------
+    >>> from aimass.models.signals import WIDTH
     >>> state = np.zeros((1, WIDTH, 1))
     >>> values = np.array([[i % 7.0] for i in range(99)] + [[70.0]])
     >>> odd = score_batch(state, [0] * 100, values, ["heat"])[-1]

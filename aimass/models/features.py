@@ -91,9 +91,11 @@ class Numbers:
         return found
 
     def _order(self, shape: tuple[str, ...]) -> list[str]:
-        if len(self._orders) >= 1024:  # a cache, rebuilt at will
-            self._orders.clear()
-        order = self._orders[shape] = sorted(name for name in shape if name not in self._exclude)
+        order = sorted(name for name in shape if name not in self._exclude)
+        if len(shape) <= 256:
+            if len(self._orders) >= 1024:  # a cache, rebuilt at will
+                self._orders.clear()
+            self._orders[shape] = order
         return order
 
     def __eq__(self, other: object) -> bool:

@@ -16,6 +16,7 @@ from aimass.stages.condition import Condition
 
 SEVERITIES = ("info", "warning", "critical")
 _TIERS = ((8.0, "critical"), (5.0, "warning"))
+_MAX_EVIDENCE = 1024
 _EPISODE = struct.Struct("<dB")
 
 
@@ -153,7 +154,15 @@ def _alert(rule: Rule, severity: str, event: Prediction, data: Any) -> Alert:
 
 def _fields(condition: Condition, event: Prediction, data: Any) -> dict[str, Any]:
     values = {ref.text: ref.compile()(event, data) for ref in condition.references if ref.kind == "event"}
-    return {name: value for name, value in values.items() if value is not MISSING}
+    return {name: _modest(value) for name, value in values.items() if value is not MISSING}
+
+
+def _modest(value: Any) -> Any:
+    """Return a value as evidence: a long text or a large object is cut, for the event's own JSON is there anyway."""
+    if type(value) not in (str, dict, list):
+        return value
+    text = value if type(value) is str else orjson.dumps(value).decode()
+    return value if len(text) <= _MAX_EVIDENCE else text[: _MAX_EVIDENCE - 3] + "..."
 
 
 def _evidence(event: Prediction) -> dict[str, Any]:

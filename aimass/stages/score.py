@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import orjson
@@ -19,6 +19,7 @@ from aimass.models.signals import WIDTH, Floats
 from aimass.records import Anomaly, Estimate, Event, LogRecord, Prediction
 from aimass.stages.base import ObjectSpec, Outputs, Rows, RowSpec, State
 
+T = TypeVar("T")
 MAX_FIELDS = 64
 _BLOCK = 4
 _MONTH = 30 * 86400.0
@@ -188,27 +189,28 @@ class ScoreStage:
         numbers = {find: list(map(find, data)) for find in finders}
         anomalies = [detector.score(own, numbers[detector.numbers], state) for detector in self._detectors]
         estimates = [model.score(data, numbers[model.numbers], state) for model in self._models]
-        detectors = [detector.name for detector in self._detectors]
-        models = [model.name for model in self._models]
-        values = [
-            encode(
-                Prediction(
-                    event.id,
-                    event.key,
-                    event.time,
-                    event.pipeline,
-                    event.source,
-                    {name: found[i] for name, found in zip(detectors, anomalies, strict=True)},
-                    {name: found[i] for name, found in zip(models, estimates, strict=True)},
-                    event.data,
+        out.emit_encoded(
+            [event.key.encode() for event in own],
+            [
+                encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, strange, expected, e.data))
+                for e, strange, expected in zip(
+                    own,
+                    _by_name([detector.name for detector in self._detectors], anomalies, len(own)),
+                    _by_name([model.name for model in self._models], estimates, len(own)),
+                    strict=True,
                 )
-            )
-            for i, event in enumerate(own)
-        ]
-        out.emit_encoded([event.key.encode() for event in own], values)
+            ],
+        )
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
         """Nothing to do as time passes: state forgets by itself."""
+
+
+def _by_name(names: list[str], columns: list[list[T]], count: int) -> list[dict[str, T]]:
+    """Return for each event what each judge says of it, by the judge's name."""
+    if len(names) == 1:
+        return [{names[0]: one} for one in columns[0]]
+    return [{name: column[i] for name, column in zip(names, columns, strict=True)} for i in range(count)]
 
 
 def _decode(event: Event) -> dict[str, Any]:

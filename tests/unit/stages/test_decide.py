@@ -70,3 +70,11 @@ def test_a_cause_can_be_given():
 @pytest.mark.parametrize("when", ["f < 3", "f > 3", "not f == 3", "f != 3", "fault.value == 1", "odd.score < 9", "f"])
 def test_what_is_unknown_fires_nothing(when):
     assert alerts(f'[[rule]]\nname="r"\nwhen="{when}"\n', prediction({}, estimates={"fault": Estimate()})) == []
+
+
+def test_large_fields_are_cut_in_the_evidence():
+    (alert,) = alerts(
+        '[[rule]]\nname="r"\nwhen="a != 1 and b != 1"\n', prediction({"a": "x" * 10**6, "b": ["y" * 10**6]})
+    )
+    assert len(alert.evidence["a"]) == len(alert.evidence["b"]) == 1024
+    assert len(alert.cause) < 300
