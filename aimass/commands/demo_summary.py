@@ -61,7 +61,7 @@ def next_steps(pipeline: str, file: Path | None) -> list[str]:
     if file is None:
         return [
             "aimass demo --keep                      leave it running and look around",
-            "aimass run examples/shuttle.toml        a pipeline of your own: three lines of TOML are enough",
+            "aimass run pipeline.toml                a pipeline of your own: three lines of TOML are enough",
             "docs/architecture.md                    how it works",
         ]
     return [
