@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from aimass import admin
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PARTITIONS = 4
+_ID = re.compile(rb'"id":"?[^",]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +177,22 @@ async def _wait(
 async def _read(options: dict[str, str], topic: str) -> tuple[list[int], set[bytes]]:
     """Return the sorted append times of all committed records, and their distinct values."""
     tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed", max_partition_fetch_bytes=4 << 20)
+    consumer = AIOKafkaConsumer(
+        **options,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 << 20,
+    )
     await consumer.start()
     stamps: list[int] = []
     ids: set[bytes] = set()
     try:
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
-        await consumer.seek_to_beginning(*tps)
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 stamps.extend(record.timestamp for record in records)
-                ids.update(record.value.split(b",", 1)[0] for record in records)
+                ids.update(_ID.search(record.value).group() for record in records)  # type: ignore[union-attr]
     finally:
         await consumer.stop()
     return sorted(stamps), ids

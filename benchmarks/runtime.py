@@ -141,7 +141,7 @@ def pipeline(bootstrap: str, topic: str, events: int, seconds: float) -> dict[st
     figures: dict[str, Any] = {}
     for label, model in (("pipeline_eps", MODEL), ("pipeline_no_model_eps", "")):
         with tempfile.TemporaryDirectory() as place, _worker(bootstrap, topic, model, Path(place)) as (name, child):
-            figures[label], cpu = _drain(bootstrap, name, events, child.pid)
+            figures[label], cpu = _drain(bootstrap, name, events, child.pid, Path(place))
             figures[label.replace("eps", "cpu_s_per_m")] = cpu
     source = "bench-" + uuid.uuid4().hex[:8]
     asyncio.run(admin.ensure_topics({"bootstrap_servers": bootstrap}, [(source, 4, {})]))
@@ -167,7 +167,7 @@ def _worker(bootstrap: str, topic: str, model: str, place: Path) -> Iterator[tup
         yield name, child
 
 
-def _drain(bootstrap: str, name: str, events: int, pid: int) -> tuple[float, float]:
+def _drain(bootstrap: str, name: str, events: int, pid: int, place: Path) -> tuple[float, float]:
     """Wait until all events are alerts; return events a second and CPU seconds a million, by the alerts' timestamps."""
     sampler = outside.Sampler([pid])
     sampler.start()
@@ -176,6 +176,7 @@ def _drain(bootstrap: str, name: str, events: int, pid: int) -> tuple[float, flo
     sampler.stop()
     stamps, ids = asyncio.run(outside._read(options, f"{name}.alerts"))
     if len(ids) != events or len(stamps) != events:
+        print((place / "log").read_text(), file=sys.stderr)
         raise SystemExit(f"{name}: {len(stamps)} alerts with {len(ids)} ids for {events} events")
     log, _ = asyncio.run(outside._read(options, f"{name}.log"))
     start, end = log[0] / 1000, stamps[-1] / 1000
