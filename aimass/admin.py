@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
@@ -20,41 +20,29 @@ from aiokafka.errors import (
     for_code,
 )
 
-from aimass.connection import start
+from aimass.connection import Options, connected, list_topics, partitions_of, start, topics_of
 from aimass.errors import ClientError, ConfigurationError, WorldFault
 
-Options = Mapping[str, Any]
+__all__ = [
+    "Options",
+    "Wanted",
+    "beginning_offsets",
+    "brokers",
+    "committed_offsets",
+    "connected",
+    "delete_topics",
+    "end_offsets",
+    "ensure_topics",
+    "group_lag",
+    "list_topics",
+    "partitions_of",
+    "topic_settings",
+]
+
 #: A topic's name, its number of partitions, and its settings by Kafka's names.
 Wanted = tuple[str, int, Mapping[str, str]]
 
 _VISIBLE_S = 30.0
-_INTERNAL = "__"
-
-
-@asynccontextmanager
-async def connected(options: Options) -> AsyncIterator[Any]:
-    """Yield an admin client of a cluster; what Kafka refuses becomes a :class:`~aimass.errors.WorldFault`."""
-    client = _Admin(AIOKafkaAdminClient(**options, client_id="aimass-admin"))
-    await start(client, dict(options))
-    try:
-        yield client.kafka
-    except KafkaError as exc:
-        raise WorldFault(f"Kafka at {options['bootstrap_servers']} failed: {type(exc).__name__}: {exc}") from exc
-    finally:
-        await client.stop()
-
-
-class _Admin:
-    """aiokafka's admin client with the start and stop of its other clients."""
-
-    def __init__(self, kafka: Any) -> None:
-        self.kafka = kafka
-
-    async def start(self) -> None:
-        await self.kafka.start()
-
-    async def stop(self) -> None:
-        await self.kafka.close()
 
 
 @asynccontextmanager
@@ -73,33 +61,6 @@ async def brokers(options: Options) -> int:
     """Return how many brokers the cluster has."""
     async with connected(options) as admin:
         return len((await admin.describe_cluster())["brokers"])
-
-
-async def list_topics(options: Options) -> dict[str, int]:
-    """Return the cluster's topics, Kafka's own excepted, each with its number of partitions.
-
-    Parameters
-    ----------
-    options
-        From :func:`aimass.settings.kafka_options`.
-    """
-    async with connected(options) as admin:
-        return await _partitions(admin)
-
-
-async def partitions_of(options: Options, topics: Iterable[str]) -> list[TopicPartition]:
-    """Return every partition of topics; of those that are not there, none."""
-    there = await list_topics(options)
-    return [TopicPartition(topic, partition) for topic in topics for partition in range(there.get(topic, 0))]
-
-
-async def _partitions(admin: Any) -> dict[str, int]:
-    described = await admin.describe_topics()
-    return {
-        topic["topic"]: len(topic["partitions"])
-        for topic in sorted(described, key=lambda topic: str(topic["topic"]))
-        if not topic["error_code"] and not topic["topic"].startswith(_INTERNAL)
-    }
 
 
 async def ensure_topics(options: Options, wanted: Iterable[Wanted], *, replication: int | None = None) -> list[str]:
@@ -128,14 +89,14 @@ async def ensure_topics(options: Options, wanted: Iterable[Wanted], *, replicati
     """
     topics = list(wanted)
     async with connected(options) as admin:
-        there = await _partitions(admin)
+        there = await topics_of(admin)
         _check_partitions(there, topics)
         missing = [topic for topic in topics if topic[0] not in there]
         if missing:
             replicas = replication or min(3, len((await admin.describe_cluster())["brokers"]))
             await _create(admin, missing, replicas)
             await _visible(admin, {name for name, _, _ in missing})
-            _check_partitions(await _partitions(admin), topics)
+            _check_partitions(await topics_of(admin), topics)
         return [name for name, _, _ in missing]
 
 
@@ -181,7 +142,7 @@ async def delete_topics(options: Options, names: Iterable[str]) -> list[str]:
         The names of those that were there.
     """
     async with connected(options) as admin:
-        there = await _partitions(admin)
+        there = await topics_of(admin)
         doomed = [name for name in names if name in there]
         if not doomed:
             return []
@@ -190,7 +151,7 @@ async def delete_topics(options: Options, names: Iterable[str]) -> list[str]:
             if code and for_code(code) is not UnknownTopicOrPartitionError:
                 raise ClientError(f"Kafka did not delete topic {name!r}: {for_code(code).__name__}")
         for _ in range(int(_VISIBLE_S / 0.1)):
-            if not (await _partitions(admin)).keys() & set(doomed):
+            if not (await topics_of(admin)).keys() & set(doomed):
                 return doomed
             await asyncio.sleep(0.1)
         raise WorldFault(f"topics {', '.join(doomed)} are still there after {_VISIBLE_S:.0f} s: is a broker down?")

@@ -12,9 +12,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from aimass.admin import partitions_of
 from aimass.codec import dead_letter, decoder
-from aimass.connection import Where, options_of, start
+from aimass.connection import Where, options_of, partitions_of, start
 from aimass.errors import BadEvent, ClientError, WorldFault
 from aimass.records import Alert, LogRecord, Prediction, Tick
 
