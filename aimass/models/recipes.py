@@ -15,6 +15,7 @@ from aimass.records import Estimate
 
 _SCHEMA = 1
 _MAX_CLASSES = 64
+_MAX_FEATURES = 256
 _MAX_TEXT = 256
 _MAX_NUMBER = 1e30
 _FAR = 1e3
@@ -32,11 +33,14 @@ class Recipe(Protocol):
     def learn(self, label: Any) -> None:
         """Learn the true value of what was predicted last."""
 
+    def rest(self) -> None:
+        """Let go of the event at hand: a snapshot is taken between events."""
+
 
 class Scaler:
     """Standardises features by their running mean and variance; far values are cut at ±1,000 deviations.
 
-    What River's `StandardScaler` computes, in half its time.
+    What River's `StandardScaler` computes, in half its time, and of 256 features at most: the first that were seen.
 
     Examples
     --------
@@ -44,18 +48,20 @@ class Scaler:
     >>> for value in (1.0, 3.0):
     ...     scaler.learn({"x": value})
     >>> scaler.transform({"x": 4.0, "new": 7.0})
-    {'x': 2.0, 'new': 0.0}
+    {'x': 2.0}
     """
 
     def __init__(self) -> None:
         self._stats: dict[str, list[float]] = {}
 
     def transform(self, x: dict[str, float]) -> dict[str, float]:
-        """Scale by what was learned so far; a feature that never varied is 0."""
+        """Scale by what was learned so far; a feature that never varied is 0, an unknown one is left out."""
         stats, scaled = self._stats, {}
         for name, value in x.items():
             known = stats.get(name)
-            if known is None or known[2] <= 0.0:
+            if known is None:
+                continue
+            if known[2] <= 0.0:
                 scaled[name] = 0.0
                 continue
             z = (value - known[1]) / sqrt(known[2])
@@ -68,7 +74,8 @@ class Scaler:
         for name, value in x.items():
             known = stats.get(name)
             if known is None:
-                stats[name] = [1.0, value, 0.0]
+                if len(stats) < _MAX_FEATURES:
+                    stats[name] = [1.0, value, 0.0]
                 continue
             n, mean, var = known
             n += 1.0
@@ -144,6 +151,10 @@ class Classifier:
                 head.learn_one(scaled, i == at)
         self.scaler.learn(self._x)
 
+    def rest(self) -> None:
+        """Let go of the event at hand."""
+        self._x, self._scaled = {}, {}
+
     def _grow(self) -> None:
         count = len(self.classes)
         if count == 3:
@@ -196,6 +207,10 @@ class Regressor:
         self.model.learn_one(self._scaled, self._unit((y - self.mean) / self._sd()))
         self.scaler.learn(self._x)
 
+    def rest(self) -> None:
+        """Let go of the event at hand."""
+        self._x, self._scaled = {}, {}
+
     def _sd(self) -> float:
         return sqrt(self.m2 / self.n) or 1.0
 
@@ -240,6 +255,7 @@ class PartitionModel:
 
     def encode(self) -> bytes:
         """Return the snapshot of the model, stamped with the versions that can read it."""
+        self.model.rest()
         stamp = f"aimass-model {_SCHEMA} river {river_version} {self.recipe}\n".encode()
         return stamp + _pickle(self.model)
 

@@ -121,7 +121,7 @@ def _matrix(numbers: Sequence[dict[str, float]], slots: dict[str, int], width: i
 class ModelScorer:
     """One River model a partition: predicts each event, then learns it when it bears a label.
 
-    State: one snapshot of the model.
+    State: one snapshot of the model, bounded by 64 classes and 256 features.
     """
 
     def __init__(

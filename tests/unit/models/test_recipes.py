@@ -127,3 +127,10 @@ def test_too_many_classes_are_not_learned():
     for i in range(200):
         model.judge({"a": float(i)}, f"user-{i}")
     assert len(model.model.classes) == 64
+
+
+def test_too_many_features_are_not_learned():
+    model = PartitionModel("classifier")
+    for i in range(50):
+        model.judge({f"f{i}-{j}": float(j) for j in range(100)} | {"a": float(i)}, i % 2)
+    assert len(model.encode()) < 40_000
