@@ -8,7 +8,9 @@
     ├── BrokerError             the embedded Kafka cannot run (aimass.broker.errors)
     ├── WorldFault              the broker, the disk or the network failed: retried with backoff
     │   └── Fenced              another worker owns the partition now
+    ├── StageError              a stage failed where no event is to blame
     ├── StateError              state on disk or in the changelog cannot be used
+    │   ├── ChangelogBehind     a changelog ends before what a store has of it: the store is not its child
     │   └── SnapshotVersionMismatch
     └── ClientError             a command or a client call cannot be done
 
@@ -54,8 +56,16 @@ class Fenced(WorldFault):
     """Another worker has taken over the partition: what this one had not committed is dropped."""
 
 
+class StageError(AimassError):
+    """A stage failed where no event is to blame: a fault of the program, which stops the worker."""
+
+
 class StateError(AimassError):
     """State on disk or in a changelog cannot be used as it is."""
+
+
+class ChangelogBehind(StateError):
+    """A changelog ends before what a store has of it, so the store is not its child: it is rebuilt."""
 
 
 class SnapshotVersionMismatch(StateError):

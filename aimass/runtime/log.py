@@ -22,7 +22,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
-from aimass.errors import Fenced, WorldFault
+from aimass.errors import ChangelogBehind, Fenced, WorldFault
 
 Headers = list[tuple[str, bytes]]
 _NONE: Headers = []
@@ -188,7 +188,7 @@ class KafkaLog:
             end = (await consumer.end_offsets([tp]))[tp]
             first = (await consumer.beginning_offsets([tp]))[tp]
             if start > end:
-                raise WorldFault(f"{source.topic}/{source.partition} ends at {end}, before {start}")
+                raise ChangelogBehind(f"{source.topic}/{source.partition} ends at {end}, before {start}")
             consumer.seek(tp, max(start, first))
             position = max(start, first)
             while position < end:

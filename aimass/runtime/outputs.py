@@ -76,6 +76,8 @@ class OutputBuffer:
     def emit_encoded(self, keys: Sequence[bytes | None], values: Sequence[bytes], *, to: str | None = None) -> None:
         """Emit many records that the stage has encoded itself."""
         channel = self._channels[to or ""]
+        if len(keys) != len(values):
+            raise ValueError(f"{len(keys)} keys for {len(values)} values")
         self._new_count += len(values)
         if not channel.by_key:
             self._list(channel.topic, self._partition).extend(zip(keys, values, repeat(_NO_HEADERS)))

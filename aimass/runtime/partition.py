@@ -12,6 +12,7 @@ Taking goes on while a commit is under way: the commit has its own copy of what 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from aimass.errors import AimassError, BadEvent, StateError, WorldFault
+from aimass.errors import AimassError, BadEvent, ChangelogBehind, StageError, StateError, WorldFault
 from aimass.records import Tick
 from aimass.runtime.log import OutRecord, Target, Writer, WriterFactory
 from aimass.runtime.outputs import OutputBuffer
@@ -27,6 +28,7 @@ from aimass.runtime.state import PartitionState
 from aimass.runtime.store import PartitionStore
 from aimass.stages.base import SourceRecord, Stage
 
+logger = logging.getLogger(__name__)
 PROGRESS = b"\x00progress"
 _RESTORE_ROWS = 50_000
 
@@ -117,7 +119,12 @@ class Partition:
         ``None`` means that nothing was ever committed here. ``on_restore(done, total)`` reports changelog offsets.
         """
         self._writer = await self._log.open(self.spec.name)
-        await self._restore(on_restore)
+        try:
+            await self._restore(on_restore)
+        except ChangelogBehind as exc:
+            logger.error("state on disk is not of this changelog, building it anew", extra={"why": str(exc)})
+            self.state.store.clear()
+            await self._restore(on_restore)
         raw = self.state.store.get_many([PROGRESS])[0]
         if raw is not None:
             self._resume(raw)
@@ -242,8 +249,12 @@ class Partition:
     def _pass(self, tick: float) -> None:
         first = self.state.now == -math.inf
         self.state.advance(tick)
-        if not first:
+        if first:
+            return
+        try:
             self.stage.on_time(tick, self.state, self._outputs)
+        except Exception as exc:
+            raise StageError(f"{self.spec.name}: on_time({tick}) failed: {exc!r}; no event is to blame") from exc
 
     def _run(self, records: Sequence[SourceRecord], events: Sequence[Any]) -> None:
         for record, event in zip(records, events, strict=True):
