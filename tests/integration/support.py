@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from aimass.client import Message, Producer, Subscriber
 from aimass.commands.pipelines import create_topics
 from aimass.errors import WorldFault
@@ -27,7 +29,7 @@ from aimass.records import Tick
 from aimass.runtime.replay import Replayed, run_replay
 from aimass.settings import Settings
 
-PATIENCE_S = 120.0
+PATIENCE_S = float(os.environ.get("AIMASS_TEST_PATIENCE_S", "120"))
 SESSION_S = 4
 KEYS = 20
 JARS = Path.home() / ".aimass" / "cache" / "jars"
@@ -114,6 +116,12 @@ class Worker:
         self.send(signal.SIGTERM)
         return await self.ended()
 
+    async def url(self) -> str:
+        """Return the address of its web page, once it has one; it must have been started with a port."""
+        card = self._flow.root / "workers" / f"{self.process.pid}.json"
+        await until(card.exists, f"the worker is up\n{self.tail()}")
+        return str(orjson.loads(card.read_bytes())["url"])
+
     def said(self, text: str) -> int:
         """Return how often its log has a text."""
         return self.text().count(text)
@@ -176,6 +184,20 @@ class Flow:
         worker = Worker(self, f"{self.name}-{len(self.workers)}", files or [self.file], *arguments, **settings)
         self.workers.append(worker)
         return worker
+
+    async def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `aimass` to its end."""
+        command = [sys.executable, "-m", "aimass", *arguments]
+        env = {**self.environment(), **settings}
+        return await asyncio.to_thread(
+            subprocess.run, command, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+
+    async def printed(self, *arguments: str) -> list[Any]:
+        """Run a command that succeeds with --json, and return what it prints."""
+        ended = await self.command(*arguments, "--json")
+        assert ended.returncode == 0, ended.stderr
+        return [orjson.loads(line) for line in ended.stdout.splitlines()]
 
     def close(self) -> None:
         """End the workers that are still there."""
