@@ -31,6 +31,7 @@ from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from aimass.errors import WorldFault
 from aimass.runtime.chunk import Chunk
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ class ChunkConsumer(Consumer):
 
     # -- reading, partition by partition ------------------------------------------------------------------------------
 
-    def start_reading(self, tp: TP, offset: int | None) -> None:
-        """Begin to fetch a partition: from an offset, or from the group's, or from the start."""
+    def start_reading(self, tp: TP, offset: int | None = None) -> None:
+        """Fetch a partition: from an offset, or on from where fetching stopped."""
         if offset is not None:
             self.kafka.seek(_aio(tp), offset)
         self.kafka.resume(_aio(tp))
@@ -142,7 +143,17 @@ class ChunkConsumer(Consumer):
 
     async def first_offset(self, tp: TP) -> int:
         """Return the first offset that Kafka still has."""
-        return cast(int, (await self.kafka.beginning_offsets([_aio(tp)]))[_aio(tp)])
+        try:
+            return cast(int, (await self.kafka.beginning_offsets([_aio(tp)]))[_aio(tp)])
+        except KafkaError as exc:
+            raise WorldFault(f"the first offset of {tp.topic}/{tp.partition} is not to be had: {exc!r}") from exc
+
+    async def group_offset(self, tp: TP) -> int | None:
+        """Return the offset that the group has committed, or ``None``."""
+        try:
+            return cast("int | None", await self.kafka.committed(_aio(tp)))
+        except KafkaError as exc:
+            raise WorldFault(f"the group's offset of {tp.topic}/{tp.partition} is not to be had: {exc!r}") from exc
 
     def is_assigned(self, tp: TP) -> bool:
         """Whether the group gives this partition to this worker now."""

@@ -23,18 +23,21 @@ logger = logging.getLogger(__name__)
 _SLICE_S = 0.005
 _SLICE_LEAST = 16
 _TURNS = 3
+#: After this long without events, transaction markers are committed too, so that lag comes to zero.
+_SETTLE_S = 1.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Reader(Protocol):
     """How a lane steers what is fetched: the driver's consumer."""
 
-    def start_reading(self, tp: TP, offset: int | None) -> None: ...
+    def start_reading(self, tp: TP, offset: int | None = None) -> None: ...
     def stop_reading(self, tp: TP) -> None: ...
     def read_position(self, tp: TP) -> int | None: ...
     def end_offset(self, tp: TP) -> int | None: ...
     def is_assigned(self, tp: TP) -> bool: ...
     async def first_offset(self, tp: TP) -> int: ...
+    async def group_offset(self, tp: TP) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,7 @@ class Lane:
             part = records[start : start + self._slice]
             start += len(part)
             self._take_slice(self.partition, part, chunk.next_offset if start >= len(records) else part[-1].offset + 1)
-            if self._due() <= 0:
-                self._wake.set()
+            self._wake.set()
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
@@ -152,7 +154,7 @@ class Lane:
         self.buffered -= len(records)
         if self._paused and self.buffered <= self._pace.max_buffered // 2:
             self._paused = False
-            self._reader.start_reading(self.tp, None)
+            self._reader.start_reading(self.tp)
 
     def _fault(self, exc: AimassError) -> None:
         if exc.disposition == "crash":
@@ -201,9 +203,13 @@ class Lane:
         self.buffered = self._taken = 0
         self._paused = False
         partition = self.partition = self._make()
-        offset = await partition.open(self._on_restore)
         first = await self._reader.first_offset(self.tp)
-        if offset is not None and offset < first:
+        offset = await partition.open(self._on_restore)
+        if offset is None:  # never "where the reader stands": it may have read what a fault then dropped
+            offset = await self._reader.group_offset(self.tp)
+        if offset is None:
+            offset = first
+        if offset < first:
             self._metrics.overtaken.labels(*self.labels).inc()
             logger.error(
                 "Kafka deleted records before they were read: raise the topic's retention",
@@ -242,6 +248,8 @@ class Lane:
         partition = self.partition
         assert partition is not None
         if not partition.is_dirty:
+            if self._markers_left():
+                return self._last_commit + _SETTLE_S - time.monotonic()
             return math.inf if partition.stage.tick_s is None else partition.stage.tick_s
         if partition.pending >= self._pace.max_pending or self._caught_up():
             return 0.0
@@ -253,6 +261,13 @@ class Lane:
             return False
         end, position = self._reader.end_offset(self.tp), self._reader.read_position(self.tp)
         return end is None or position is None or position >= end
+
+    def _markers_left(self) -> bool:
+        """Whether only transaction markers lie between what is committed and what was read: no events, but lag."""
+        partition = self.partition
+        if partition is None or partition.position is None or not self._caught_up():
+            return False
+        return (self._reader.read_position(self.tp) or 0) > partition.position
 
     def has_reached(self, end: int) -> bool:
         """Whether everything before an offset of the source is committed."""
@@ -278,6 +293,8 @@ class Lane:
         started = time.monotonic()
         oldest, taken, dead = self._oldest_ms, self._taken, partition.rejected
         self._taken = 0
+        if self._markers_left():
+            partition.position = self._reader.read_position(self.tp)
         count = await partition.commit()
         now = time.monotonic()
         self._last_commit = self.last_progress = now
