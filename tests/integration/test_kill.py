@@ -20,7 +20,7 @@ async def test_kill_9_loses_nothing_and_doubles_nothing(settings: Settings, uniq
         workers = [flow.worker(), flow.worker()]
         load = asyncio.create_task(flow.produce_until(stop))
         for number in range(KILLS):
-            if number % 4 == 0:
+            if number % 5 == 0:
                 await more_comes_out(flow)
             await kill(workers[number % 2], chance)
         stop.set()
@@ -42,7 +42,7 @@ async def more_comes_out(flow: Flow) -> None:
 
 async def kill(worker: Worker, chance: random.Random) -> None:
     """Kill a worker at some moment: starting, restoring, working or letting go; now and then its disk is lost too."""
-    await asyncio.sleep(chance.uniform(0.0, 3.5))
+    await asyncio.sleep(chance.uniform(0.0, 2.5))
     worker.kill()
     if chance.random() < 0.3:
         worker.lose_disk()
