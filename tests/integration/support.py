@@ -269,7 +269,7 @@ class Flow:
     def check_workers(self) -> None:
         """Fail when a worker has ended by itself."""
         for worker in self.workers:
-            assert worker.process.poll() in (None, 0, -signal.SIGKILL), worker.tail()
+            assert worker.process.poll() in (None, 0, -signal.SIGKILL, -signal.SIGTERM), worker.tail()
 
     def tails(self) -> str:
         """Return the last that each worker has said."""
