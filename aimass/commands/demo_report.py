@@ -91,6 +91,20 @@ class Detection:
         return self.hits / self.anomalies if self.anomalies else 0.0
 
 
+def foreseen(judged: Sequence[Judged]) -> Detection:
+    """Return how the faults that the model predicted, each before it saw the label, fit the labels.
+
+    Examples
+    --------
+    >>> found = foreseen([Judged(0, 0, 1, 1, 0.0), Judged(0, 1, 0, 1, 0.0), Judged(0, 2, 0, 0, 0.0)])
+    >>> found.precision, found.recall
+    (1.0, 0.5)
+    """
+    said = [one for one in judged if one.value == 1]
+    hits = sum(one.label == 1 for one in said)
+    return Detection(0.5, len(said), sum(one.label == 1 for one in judged), hits)
+
+
 def detection(judged: Sequence[Judged], threshold: float) -> Detection:
     """Return how scores over a threshold fit the labels.
 
@@ -153,6 +167,7 @@ class Report:
     burst_seconds: float
     accuracy: Accuracies
     detection: Detection
+    foreseen: Detection
     latency_ms: dict[str, dict[str, float]]
     paced_rate: float
 
@@ -168,4 +183,6 @@ class Report:
             "throughput_eps": round(self.throughput, 1),
             "precision": round(self.detection.precision, 4),
             "recall": round(self.detection.recall, 4),
+            "foreseen_precision": round(self.foreseen.precision, 4),
+            "foreseen_recall": round(self.foreseen.recall, 4),
         }

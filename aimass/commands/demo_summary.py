@@ -30,7 +30,7 @@ def print_summary(found: Report, seen: Seen, file: Path | None) -> None:
 
 def summary(found: Report) -> list[str]:
     """Return the figures as lines of rich text."""
-    judged, latency = found.detection, found.latency_ms
+    judged, foreseen, latency = found.detection, found.foreseen, found.latency_ms
     lines = [
         "[bold]Space-shuttle telemetry through Kafka and three agents[/bold]",
         f"  [dim]{ASSIGNED}[/dim]",
@@ -44,8 +44,10 @@ def summary(found: Report) -> list[str]:
     lines += [
         f"  accuracy     {found.accuracy.model:.2%} prequential (predict, then learn); "
         f"no-change {found.accuracy.no_change:.2%}, majority {found.accuracy.majority:.2%}",
+        f"  faults       {foreseen.flagged:,} predicted by the model before it saw the label; "
+        f"precision {foreseen.precision:.1%}, recall {foreseen.recall:.1%} of {foreseen.anomalies:,} labelled",
         f"  anomalies    {judged.flagged:,} scored over {judged.threshold:g}; precision {judged.precision:.1%}, "
-        f"recall {judged.recall:.1%} of {judged.anomalies:,} labelled (the detector sees no label)",
+        f"recall {judged.recall:.1%} (the detector sees no label; what is 7 % of all it takes for normal)",
     ]
     lines += [
         f"  latency      event sent → {name} read: p50 {times['p50']:.0f} ms, p95 {times['p95']:.0f} ms, "

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aimass.client import Message, Subscriber
 from aimass.commands.console import err
-from aimass.commands.demo_report import Judged, Report, accuracies, detection, percentiles
+from aimass.commands.demo_report import Judged, Report, accuracies, detection, foreseen, percentiles
 from aimass.records import Alert, Prediction
 from aimass.settings import Settings
 
@@ -109,6 +109,7 @@ def report(pipeline: Any, seen: Seen, events: int, burst: int, burst_seconds: fl
         burst_seconds=round(burst_seconds, 3),
         accuracy=accuracies(judged),
         detection=detection(judged, threshold_of(pipeline)),
+        foreseen=foreseen(judged),
         latency_ms=latency,
         paced_rate=rate,
     )

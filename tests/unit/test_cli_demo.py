@@ -11,7 +11,7 @@ import pytest
 from aimass.commands.compare import Comparison, sift
 from aimass.commands.demo import definition, fresh_name
 from aimass.commands.demo_data import BEGAN, VEHICLES, rows
-from aimass.commands.demo_report import Judged, Report, accuracies, detection, percentile, percentiles, spread
+from aimass.commands.demo_report import Judged, Report, accuracies, detection, foreseen, percentile, percentiles, spread
 from aimass.commands.demo_summary import next_steps, summary
 from aimass.commands.demo_watch import threshold_of
 from aimass.pipeline import parse
@@ -90,7 +90,8 @@ def test_the_example_is_the_demos_pipeline() -> None:
 def test_the_summary_names_every_figure() -> None:
     events = judged("0101", "0101")
     latency = {"prediction": {"p50": 20.0, "p95": 40.0, "p99": 60.0}, "alert": {"p50": 0.0, "p95": 0.0, "p99": 0.0}}
-    found = Report("shuttle", 4, 4, 1, 2, 0.5, accuracies(events), detection(events, 5.0), latency, 500.0)
+    fits = (accuracies(events), detection(events, 5.0), foreseen(events))
+    found = Report("shuttle", 4, 4, 1, 2, 0.5, *fits, latency, 500.0)
     text = "\n".join(summary(found))
     for words in (
         "events",

@@ -1,0 +1,79 @@
+"""Writes the generated references: ``python -m docs.generate``. A test fails when they are not current."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import aimass
+from aimass.errors import AimassError
+from aimass.runtime.metrics import Metrics
+
+HERE = Path(__file__).parent / "reference"
+
+
+def metrics() -> str:
+    """Return the reference of all metrics."""
+    rows = []
+    for family in Metrics().registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        rows.append(f"| `{name}` | {family.type} | {family.documentation} |")
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            "Each worker serves these at `/metrics`. Labels are `pipeline` and `agent`, gauges of a partition also have",
+            "`topic` and `partition`; no key of yours is ever a label. `/health` answers 200 while the worker lives, 503",
+            "when a partition's offsets stand still for 30 s while events wait; `/health?check=ready` answers 200 once",
+            "every partition is restored.",
+            "",
+            "Made by `python -m docs.generate`; a test compares.",
+            "",
+            "| metric | type | what it says |",
+            "| --- | --- | --- |",
+            *sorted(rows),
+            "",
+        ]
+    )
+
+
+def errors() -> str:
+    """Return the reference of all errors."""
+    for module in pkgutil.walk_packages(aimass.__path__, "aimass."):
+        if "._app" not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    rows = [
+        f"| `{kind.__name__}` | {kind.disposition} | {(inspect.getdoc(kind) or '').splitlines()[0]} |"
+        for kind in _tree(AimassError)
+    ]
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "All are `aimass.errors.AimassError`. The disposition says what the runtime does with one that a stage or",
+            "the world raises: `dead_letter` the event and go on, `retry` the partition with backoff, `crash` the worker.",
+            "",
+            "Made by `python -m docs.generate`; a test compares.",
+            "",
+            "| error | disposition | what it means |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _tree(kind: type[AimassError]) -> list[type[AimassError]]:
+    found = [kind]
+    for child in sorted(kind.__subclasses__(), key=lambda one: one.__name__):
+        found += [one for one in _tree(child) if one not in found]
+    return found
+
+
+PAGES = {"metrics.md": metrics, "errors.md": errors}
+
+if __name__ == "__main__":
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
