@@ -21,8 +21,13 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
+from aiokafka.producer import sender
 
 from aimass.errors import ChangelogBehind, Fenced, WorldFault
+
+# A transaction that follows another at once finds the markers of the first not yet written; aiokafka then waits 20 ms.
+# They take about 2 ms (measured: a commit 36 ms before, 11 ms after). The contract test knows this name.
+sender.BACKOFF_OVERRIDE = 0.002
 
 Headers = list[tuple[str, bytes]]
 _NONE: Headers = []
@@ -158,7 +163,7 @@ class KafkaLog:
             max_batch_size=1 << 20,
             max_request_size=8 << 20,
             compression_type="snappy",  # aiokafka has lz4 at level 9: 12 times the time for 1.2 times the saving
-            retry_backoff_ms=10,
+            retry_backoff_ms=3,
             request_timeout_ms=20_000,
         )
         try:
