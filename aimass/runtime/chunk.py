@@ -37,6 +37,10 @@ class Chunk:
 class ChunkSchema(faust.Schema[Any, Any]):
     """Hands a chunk to the agent as it is: events are decoded where they are taken, a batch at a time."""
 
-    async def decode(self, app: Any, message: Any, *, propagate: bool = False) -> Any:
-        """Return the Faust event of a message whose value is a chunk."""
-        return app.create_event(message.key, message.value, message.headers, message)
+    def compile(self, app: Any, **hooks: Any) -> Any:
+        """Return the function by which a topic makes an event of a message: Faust asks for it once a topic."""
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            return app.create_event(message.key, message.value, message.headers, message)
+
+        return decode

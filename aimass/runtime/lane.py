@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _SLICE_S = 0.005
 _SLICE_LEAST = 16
 _TURNS = 3
-#: After this long without events, transaction markers are committed too, so that lag comes to zero.
+#: So often the group's offset is committed too, markers included, for those who watch lag; the state has the position.
 _SETTLE_S = 1.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -47,8 +47,8 @@ class Pace:
     Parameters
     ----------
     interval_s
-        Under load, the time between two commits. A partition that is caught up commits at once, but rests after a commit
-        for as long as that took: on a busy machine fewer commits leave more of it for events.
+        Under load, the time between two commits. A partition that is caught up commits at once, but rests after a
+        commit for as long as that took: on a busy machine fewer commits leave more of it for events.
     max_pending
         So many uncommitted outputs commit at once.
     max_buffered
@@ -104,6 +104,8 @@ class Lane:
         self._paused = False
         self._wake = asyncio.Event()
         self._last_commit = 0.0
+        self._last_offset = 0.0
+        self._offset_owed = False
         self._commit_s = 0.0
         self._last_take = time.monotonic()
         self._oldest_ms = 0
@@ -242,7 +244,7 @@ class Lane:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), None if due == math.inf else due)
             self._tick()
-        if self.partition is not None and self.partition.is_dirty:
+        if self.partition is not None and (self.partition.is_dirty or self._offset_owed):
             await self._commit()
 
     def _due(self) -> float:
@@ -250,8 +252,8 @@ class Lane:
         partition = self.partition
         assert partition is not None
         if not partition.is_dirty:
-            if self._markers_left():
-                return self._last_commit + _SETTLE_S - time.monotonic()
+            if self._offset_owed or self._markers_left():
+                return self._last_offset + _SETTLE_S - time.monotonic()
             return math.inf if partition.stage.tick_s is None else partition.stage.tick_s
         if partition.pending >= self._pace.max_pending:
             return 0.0
@@ -298,8 +300,12 @@ class Lane:
         self._taken = 0
         if self._markers_left():
             partition.position = self._reader.read_position(self.tp)
-        count = await partition.commit()
+        with_offset = self._closing or started - self._last_offset >= _SETTLE_S
+        count = await partition.commit(with_offset=with_offset)
         now = time.monotonic()
+        self._offset_owed = not with_offset
+        if with_offset:
+            self._last_offset = now
         self._last_commit = self.last_progress = now
         self._commit_s = now - started
         metrics, labels = self._metrics, self.labels

@@ -301,8 +301,10 @@ class Partition:
         """Whether anything has happened since the last commit began."""
         return self.position != self.committed or self._outputs.pending > 0
 
-    async def commit(self) -> int:
+    async def commit(self, *, with_offset: bool = True) -> int:
         """Make all that has been taken final; return how many outputs that were.
+
+        The position commits with the state, always; the group's offset, which nothing here depends on, when asked for.
 
         Raises
         ------
@@ -313,7 +315,7 @@ class Partition:
         if self._writer is None or position is None:
             raise WorldFault(f"{self.spec.name} is not open")
         records, rows, count = self._cut()
-        ends = await self._writer.commit(records, self.spec.source, position)
+        ends = await self._writer.commit(records, self.spec.source, position if with_offset else None)
         self.state.store.write(rows, ends[self.spec.changelog])
         self.state.landed()
         self.committed = position
