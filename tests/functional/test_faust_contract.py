@@ -153,8 +153,11 @@ def test_the_transport_is_found_by_its_scheme() -> None:
 
 
 def test_the_schema_decodes_messages() -> None:
-    assert shape(faust.Schema, "decode") == (["app", "message", "propagate"], True)
-    assert shape(ChunkSchema, "decode") == shape(faust.Schema, "decode")
+    parameters, is_coroutine = shape(faust.Schema, "compile")
+    assert parameters == ["app", "on_key_decode_error", "on_value_decode_error", "default_propagate"]
+    assert not is_coroutine
+    assert "self.schema.compile(" in inspect.getsource(faust.topics.Topic)
+    assert "compile" in vars(ChunkSchema)
 
 
 async def test_the_conductor_hands_a_chunk_to_its_topic_as_it_is() -> None:
