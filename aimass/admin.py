@@ -177,6 +177,8 @@ async def end_offsets(options: Options, topics: Iterable[str], *, committed: boo
         Up to where all transactions are decided (what a read-committed subscriber can see), or all there is.
     """
     partitions = await partitions_of(options, topics)
+    if not partitions:
+        return {}
     async with _reader(options, "read_committed" if committed else "read_uncommitted") as reader:
         ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
         return ends
@@ -185,6 +187,8 @@ async def end_offsets(options: Options, topics: Iterable[str], *, committed: boo
 async def beginning_offsets(options: Options, topics: Iterable[str]) -> dict[TopicPartition, int]:
     """Return the offset of the first record still kept of every partition of topics."""
     partitions = await partitions_of(options, topics)
+    if not partitions:
+        return {}
     async with _reader(options) as reader:
         starts: dict[TopicPartition, int] = await reader.beginning_offsets(partitions)
         return starts

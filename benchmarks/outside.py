@@ -108,7 +108,7 @@ def run(
     sampler = Sampler([child.pid for child in children])
     sampler.start()
     try:
-        asyncio.run(_wait(options, output, expected, max_s, children))
+        asyncio.run(wait(options, output, expected, max_s, children))
     finally:
         for child in children:
             child.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ def run(
             except subprocess.TimeoutExpired:
                 child.kill()
         sampler.stop()
-    stamps, ids = asyncio.run(_read(options, output))
+    stamps, ids = asyncio.run(read(options, output))
     asyncio.run(admin.delete_topics(options, [output]))
     if len(stamps) < 2:
         raise SystemExit(f"{command}: no output\n" + (directory / "0" / "log").read_text()[-3000:])
@@ -151,7 +151,7 @@ def _start(
         return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
 
 
-async def _wait(
+async def wait(
     options: dict[str, str], topic: str, expected: int, max_s: float, children: Sequence[subprocess.Popen[bytes]]
 ) -> None:
     tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -174,7 +174,7 @@ async def _wait(
         await consumer.stop()
 
 
-async def _read(options: dict[str, str], topic: str) -> tuple[list[int], set[bytes]]:
+async def read(options: dict[str, str], topic: str) -> tuple[list[int], set[bytes]]:
     """Return the sorted append times of all committed records, and their distinct values."""
     tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer = AIOKafkaConsumer(

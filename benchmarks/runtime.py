@@ -47,10 +47,11 @@ fields = ["a", "b", "c"]
 {model}
 [[rule]]
 name = "every"
-when = "a >= 0"
+when = "{when}"
 cooldown = "0s"
 severity = "info"
 """
+RARE = "a > 0.99"
 MODEL = '[[model]]\nname = "y"\ntarget = "y"\nrecipe = "classifier"\n'
 
 
@@ -65,10 +66,10 @@ def broker(bootstrap: str | None) -> Iterator[str]:
         down(Path(home))
 
 
-async def make_input(bootstrap: str, topic: str, events: int, keys: int = 1000) -> None:
-    """Fill a topic of 4 partitions with JSON events of about 100 bytes, seeded."""
+async def make_input(bootstrap: str, topic: str, events: int, keys: int = 1000) -> int:
+    """Fill a topic of 4 partitions with JSON events of about 100 bytes, seeded; return how many have a > 0.99."""
     await admin.ensure_topics({"bootstrap_servers": bootstrap}, [(topic, outside.PARTITIONS, {})])
-    numbers = random.Random(7)
+    numbers, rare = random.Random(7), 0
     async with Producer(bootstrap, linger_ms=20) as producer:
         for start in range(0, events, 10_000):
             batch = []
@@ -76,7 +77,9 @@ async def make_input(bootstrap: str, topic: str, events: int, keys: int = 1000) 
                 a, b, c = (round(numbers.random(), 6) for _ in range(3))
                 y = int(a + b * b > 0.8 + 0.2 * c)
                 batch.append({"id": i, "key": f"k{i % keys}", "ts": 1.7e9 + i * 0.01, "a": a, "b": b, "c": c, "y": y})
+            rare += sum(event["a"] > 0.99 for event in batch)  # type: ignore[operator]
             await producer.send_many(topic, batch, keys=[event["key"] for event in batch])
+    return rare
 
 
 def python(module: str) -> list[str]:
@@ -136,16 +139,18 @@ def stage_latency(bootstrap: str, rate: int, seconds: float) -> dict[str, Any]:
     return {"latency_ms_p50": found.p50, "latency_ms_p99": found.p99}
 
 
-def pipeline(bootstrap: str, topic: str, events: int, seconds: float) -> dict[str, Any]:
+def pipeline(bootstrap: str, topic: str, events: int, alerts: int, seconds: float) -> dict[str, Any]:
     """Measure COLLECT, SCORE and DECIDE in one worker: throughput with and without a model, event-to-alert latency."""
     figures: dict[str, Any] = {}
     for label, model in (("pipeline_eps", MODEL), ("pipeline_no_model_eps", "")):
-        with tempfile.TemporaryDirectory() as place, _worker(bootstrap, topic, model, Path(place)) as (name, child):
-            figures[label], cpu = _drain(bootstrap, name, events, child.pid, Path(place))
+        with tempfile.TemporaryDirectory() as directory:
+            place = Path(directory)
+            with _worker(bootstrap, topic, model, place) as (name, child):
+                figures[label], cpu = _drain(bootstrap, name, events, alerts, child.pid, place)
             figures[label.replace("eps", "cpu_s_per_m")] = cpu
     source = "bench-" + uuid.uuid4().hex[:8]
     asyncio.run(admin.ensure_topics({"bootstrap_servers": bootstrap}, [(source, 4, {})]))
-    with tempfile.TemporaryDirectory() as place, _worker(bootstrap, source, MODEL, Path(place)) as (name, _):
+    with tempfile.TemporaryDirectory() as place, _worker(bootstrap, source, MODEL, Path(place), "a >= 0") as (name, _):
         time.sleep(6)
         found = asyncio.run(
             latency.measure(bootstrap, source, f"{name}.alerts", 500, seconds, lambda out: float(out["time"]))
@@ -154,10 +159,12 @@ def pipeline(bootstrap: str, topic: str, events: int, seconds: float) -> dict[st
 
 
 @contextlib.contextmanager
-def _worker(bootstrap: str, topic: str, model: str, place: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def _worker(
+    bootstrap: str, topic: str, model: str, place: Path, when: str = RARE
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     name = "bench-" + uuid.uuid4().hex[:8]
     file = place / "pipeline.toml"
-    file.write_text(PIPELINE.format(name=name, topic=topic, model=model))
+    file.write_text(PIPELINE.format(name=name, topic=topic, model=model, when=when))
     env = {"AIMASS_BOOTSTRAP_SERVERS": bootstrap, "AIMASS_HOME": str(place), "AIMASS_LOG_LEVEL": "WARNING"}
     command = [sys.executable, "-m", "aimass"]
     subprocess.run(
@@ -167,19 +174,20 @@ def _worker(bootstrap: str, topic: str, model: str, place: Path) -> Iterator[tup
         yield name, child
 
 
-def _drain(bootstrap: str, name: str, events: int, pid: int, place: Path) -> tuple[float, float]:
-    """Wait until all events are alerts; return events a second and CPU seconds a million, by the alerts' timestamps."""
+def _drain(bootstrap: str, name: str, events: int, alerts: int, pid: int, place: Path) -> tuple[float, float]:
+    """Wait until all is decided; return events a second, first log record to last prediction or alert, and CPU."""
     sampler = outside.Sampler([pid])
     sampler.start()
     options = {"bootstrap_servers": bootstrap}
-    asyncio.run(outside._wait(options, f"{name}.alerts", events, 1e9, []))
+    asyncio.run(outside.wait(options, f"{name}.alerts", alerts, 1e9, []))
     sampler.stop()
-    stamps, ids = asyncio.run(outside._read(options, f"{name}.alerts"))
-    if len(ids) != events or len(stamps) != events:
+    found, ids = asyncio.run(outside.read(options, f"{name}.alerts"))
+    predictions, distinct = asyncio.run(outside.read(options, f"{name}.predictions"))
+    if len(ids) != alerts or len(found) != alerts or len(distinct) != events or len(predictions) != events:
         print((place / "log").read_text(), file=sys.stderr)
-        raise SystemExit(f"{name}: {len(stamps)} alerts with {len(ids)} ids for {events} events")
-    log, _ = asyncio.run(outside._read(options, f"{name}.log"))
-    start, end = log[0] / 1000, stamps[-1] / 1000
+        raise SystemExit(f"{name}: {len(found)} of {alerts} alerts, {len(predictions)} of {events} predictions")
+    log, _ = asyncio.run(outside.read(options, f"{name}.log"))
+    start, end = log[0] / 1000, max(found[-1], predictions[-1]) / 1000
     return events / (end - start), sampler.between(start, end) / events * 1e6
 
 
@@ -245,11 +253,11 @@ def main() -> None:
         parts = {
             "throughput": lambda: throughput(bootstrap, topic, args.events),
             "latency": lambda: stage_latency(bootstrap, 2_000, args.seconds),
-            "pipeline": lambda: pipeline(bootstrap, topic, args.events, args.seconds),
+            "pipeline": lambda: pipeline(bootstrap, topic, args.events, rare, args.seconds),
             "restore": lambda: restore(bootstrap, 1_000_000),
             "scaling": lambda: scaling(bootstrap, args.events),
         }
-        asyncio.run(make_input(bootstrap, topic, args.events))
+        rare = asyncio.run(make_input(bootstrap, topic, args.events))
         for part in wanted:
             console.print(f"{part} …")
             figures |= parts[part]()
