@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from faust.types import TP
 
@@ -102,6 +102,7 @@ class Lane:
         self._writes_ticks = writes_ticks
         self._closing = False
         self._paused = False
+        self._gauges: dict[str, Any] = {}
         self._wake = asyncio.Event()
         self._last_commit = 0.0
         self._last_offset = 0.0
@@ -315,13 +316,12 @@ class Lane:
         metrics.dead_letters.labels(*labels).inc(dead)
         if taken:
             metrics.latency_seconds.labels(*labels).observe(max(0.0, time.time() - oldest / 1000))
-        self.report()
+        self._gauge("last_commit", time.time())
 
     def report(self) -> None:
         """Bring the partition's gauges up to date."""
         if self.partition is None:
             return
-        self._gauge("last_commit", time.time() - (time.monotonic() - self._last_commit) if self._last_commit else 0)
         self._gauge("lag_records", float(self.lag()))
         self._gauge("buffered_records", self.buffered)
         self._gauge("live_entries", self.partition.state.live_entries())
@@ -334,7 +334,11 @@ class Lane:
         return max(self.buffered, end - (self.partition.committed or 0))
 
     def _gauge(self, name: str, value: float) -> None:
-        getattr(self._metrics, name).labels(*self.labels, self.tp.topic, str(self.tp.partition)).set(value)
+        gauge = self._gauges.get(name)
+        if gauge is None:
+            labels = (*self.labels, self.tp.topic, str(self.tp.partition))
+            gauge = self._gauges[name] = getattr(self._metrics, name).labels(*labels)
+        gauge.set(value)
 
     # -- letting go ---------------------------------------------------------------------------------------------------
 
