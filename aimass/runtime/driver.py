@@ -16,8 +16,8 @@ Faust keeps agents, topics, worker and assignment. What is replaced, and why (`d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import aiokafka
 import faust
@@ -33,12 +33,20 @@ from faust.types.tuples import ConsumerMessage
 
 from aimass.errors import WorldFault
 from aimass.runtime.chunk import Chunk
-
-if TYPE_CHECKING:
-    from aimass.runtime.engine import Engine
+from aimass.stages.base import SourceRecord
 
 SCHEME = "aimass"
 _POLL_MS = 200
+
+
+class Partitions(Protocol):
+    """Who runs the partitions that the group gives this worker: `aimass.runtime.engine.Engine`."""
+
+    def consumer_options(self) -> dict[str, Any]: ...
+    def assigned(self, tps: set[TP]) -> None: ...
+    def chunk(self, tp: TP, records: Sequence[SourceRecord], next_offset: int) -> Chunk | None: ...
+    async def release(self) -> None: ...
+    def fail(self, exc: BaseException) -> None: ...
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -252,7 +260,7 @@ TRANSPORTS.aliases[SCHEME] = "aimass.runtime.driver:Transport"
 class App(faust.App):
     """A Faust application whose partitions are ours: `engine` opens, commits and closes them."""
 
-    engine: Engine
+    engine: Partitions
 
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         await self.engine.release()
@@ -263,7 +271,7 @@ class App(faust.App):
         await super().crash(reason)
 
 
-def make_app(engine: Engine, name: str, bootstrap: str, session_timeout_s: float) -> App:
+def make_app(engine: Partitions, name: str, bootstrap: str, session_timeout_s: float) -> App:
     """Return the Faust application of one pipeline."""
     app = App(
         name,

@@ -62,8 +62,10 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
     options = kafka_options(settings)
     there = await admin.list_topics(options)
     metrics = Metrics()
-    with state_directory(settings.state_dir) as directory:
-        store = RocksStore(directory / "rocks")
+    with (
+        state_directory(settings.state_dir) as directory,
+        contextlib.closing(RocksStore(directory / "rocks")) as store,
+    ):
         engines = []
         for pipeline in pipelines:
             layout = app.Layout.of(pipeline.name, tuple(source.topic for source in pipeline.sources))
@@ -72,11 +74,8 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
             engine = Engine(pipeline.name, settings, store, metrics)
             app.build(engine, pipeline, layout, there, agents)
             engines.append(engine)
-        try:
-            async with _serving(engines, settings, metrics, store, agents):
-                return await _run(engines, stop)
-        finally:
-            store.close()
+        async with _serving(engines, settings, metrics, store, agents):
+            return await _run(engines, stop)
 
 
 async def _run(engines: Sequence[Engine], stop: asyncio.Event) -> int:
