@@ -22,6 +22,8 @@ class Chunk:
         The topic and partition.
     records
         As Kafka delivered them.
+    start
+        Where the chunk before it ended: whoever takes it must have come so far.
     next_offset
         Where the partition goes on: past the last record and any transaction marker after it.
     epoch
@@ -30,6 +32,7 @@ class Chunk:
 
     tp: TP
     records: Sequence[SourceRecord]
+    start: int
     next_offset: int
     epoch: int
 

@@ -89,7 +89,6 @@ class ChunkConsumer(Consumer):
     # -- chunks -------------------------------------------------------------------------------------------------------
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        engine = cast("App", self.app).engine
         while not (self.should_stop or fetcher.should_stop):
             if not self.flow_active:
                 await self.wait(self.can_resume_flow.wait())
@@ -102,11 +101,14 @@ class ChunkConsumer(Consumer):
                 self.log.warning("fetching failed, trying again: %r", exc)
                 await self.sleep(1.0)
                 continue
-            for tp, records in fetched.items():
-                after = max(records[-1].offset + 1, self.read_position(TP(*tp)) or 0)
-                chunk = engine.chunk(TP(*tp), records, after)
+            chunks = [self._chunk(TP(*tp), records) for tp, records in fetched.items()]  # all, before anything waits
+            for chunk in chunks:
                 if chunk is not None:
                     await self.callback(self._to_message(chunk.tp, chunk))
+
+    def _chunk(self, tp: TP, records: Sequence[SourceRecord]) -> Chunk | None:
+        after = max(records[-1].offset + 1, self.read_position(tp) or 0)
+        return cast("App", self.app).engine.chunk(tp, records, after)
 
     def _to_message(self, tp: TP, record: Chunk) -> ConsumerMessage:
         return ConsumerMessage(

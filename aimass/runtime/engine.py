@@ -160,9 +160,7 @@ class Engine:
     def chunk(self, tp: TP, records: Sequence[SourceRecord], next_offset: int) -> Chunk | None:
         """Make a chunk of what was fetched, or ``None`` when its partition is not open."""
         lane = self.lanes.get(tp)
-        if lane is None or not lane.admit(len(records)):
-            return None
-        return Chunk(tp, records, next_offset, lane.epoch)
+        return lane.admit(records, next_offset) if lane is not None else None
 
     async def release(self) -> None:
         """Commit what has been taken and let all partitions go."""

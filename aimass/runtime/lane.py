@@ -7,7 +7,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from aimass.errors import AimassError, Fenced, WorldFault
 from aimass.runtime.chunk import Chunk
 from aimass.runtime.metrics import Metrics
 from aimass.runtime.partition import Partition
+from aimass.stages.base import SourceRecord
 
 logger = logging.getLogger(__name__)
 #: How long a slice of records may hold the event loop, the fewest records in one, and the turns that others get after.
@@ -111,28 +112,37 @@ class Lane:
         self._last_take = time.monotonic()
         self._oldest_ms = 0
         self._slice = _SLICE_LEAST * 8
+        self._admitted = 0
         self._taken = 0
         self._failure: AimassError | None = None
         self._task = asyncio.create_task(self._run(), name=f"lane-{labels[0]}-{labels[1]}-{tp.topic}-{tp.partition}")
 
     # -- taking -------------------------------------------------------------------------------------------------------
 
-    def admit(self, records: int) -> bool:
-        """Count records that were fetched; returns whether the lane wants them at all."""
+    def admit(self, records: Sequence[SourceRecord], next_offset: int) -> Chunk | None:
+        """Make a chunk of records that were fetched, or ``None`` when the lane wants none.
+
+        Must come before anything else runs after the fetch: by then the reader's position is past the records.
+        """
         if not self.is_ready or self._closing:
-            return False
-        self.buffered += records
-        self._metrics.chunk_records.labels(*self.labels).observe(records)
+            return None
+        chunk = Chunk(self.tp, records, self._admitted, next_offset, self.epoch)
+        self._admitted = next_offset
+        self.buffered += len(records)
+        self._metrics.chunk_records.labels(*self.labels).observe(len(records))
         if self.buffered > self._pace.max_buffered and not self._paused:
             self._paused = True
             self._reader.stop_reading(self.tp)
-        return True
+        return chunk
 
     async def take(self, chunk: Chunk) -> None:
         """Process a chunk, slice by slice; the rest is dropped when the partition is being taken away."""
         records, start = chunk.records, 0
         while start < len(records):
             if chunk.epoch != self.epoch or not self.is_ready or self._closing or self.partition is None:
+                return
+            if not start and chunk.start > (self.partition.position or 0):
+                self._fault(WorldFault(f"a chunk before offset {chunk.start} was lost on its way"))
                 return
             part = records[start : start + self._slice]
             start += len(part)
@@ -141,15 +151,17 @@ class Lane:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
-    def _take_slice(self, partition: Partition, records: object, next_offset: int) -> None:
-        assert isinstance(records, list)
+    def _take_slice(self, partition: Partition, records: Sequence[SourceRecord], next_offset: int) -> None:
         started = time.perf_counter()
         try:
             partition.take(records, next_offset)
         except AimassError as exc:
             self._fault(exc)
+            return
         except Exception as exc:
+            self.is_ready = False
             self._crash(exc)
+            return
         each = (time.perf_counter() - started) / len(records)
         self._slice = min(self._pace.slice_records, max(_SLICE_LEAST, int((self._slice + _SLICE_S / each) / 2)))
         if not self._taken:
@@ -162,10 +174,10 @@ class Lane:
             self._reader.start_reading(self.tp)
 
     def _fault(self, exc: AimassError) -> None:
+        self.is_ready = False
         if exc.disposition == "crash":
             self._crash(exc)
         else:
-            self.is_ready = False
             self._failure = exc
             self._wake.set()
 
@@ -214,6 +226,8 @@ class Lane:
             offset = await self._reader.group_offset(self.tp)
         if offset is None:
             offset = first
+        partition.begin_at(offset)
+        self._admitted = offset
         if offset < first:
             self._metrics.overtaken.labels(*self.labels).inc()
             logger.error(
@@ -243,19 +257,19 @@ class Lane:
                 continue
             self._wake.clear()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), None if due == math.inf else due)
+                await asyncio.wait_for(self._wake.wait(), due)
             self._tick()
         if self.partition is not None and (self.partition.is_dirty or self._offset_owed):
             await self._commit()
 
     def _due(self) -> float:
-        """Return in how many seconds a commit is due; infinity when there is nothing to commit."""
+        """Return in how many seconds a commit is due, or, when there is nothing to commit, to look again."""
         partition = self.partition
         assert partition is not None
         if not partition.is_dirty:
             if self._offset_owed or self._markers_left():
                 return self._last_offset + _SETTLE_S - time.monotonic()
-            return math.inf if partition.stage.tick_s is None else partition.stage.tick_s
+            return min(_SETTLE_S, partition.stage.tick_s or math.inf)
         if partition.pending >= self._pace.max_pending:
             return 0.0
         rest = min(self._commit_s, self._pace.interval_s) if self._caught_up() else self._pace.interval_s
@@ -299,7 +313,7 @@ class Lane:
         started = time.monotonic()
         oldest, taken, dead = self._oldest_ms, self._taken, partition.rejected
         self._taken = 0
-        if self._markers_left():
+        if self.is_ready and not self._closing and self._markers_left():  # else the reader may be past refused records
             partition.position = self._reader.read_position(self.tp)
         with_offset = self._closing or started - self._last_offset >= _SETTLE_S
         count = await partition.commit(with_offset=with_offset)

@@ -109,6 +109,7 @@ class Partition:
         self._watermark = -math.inf
         self._since: list[SourceRecord] = []
         self._mark: tuple[int | None, float, float] = (None, -math.inf, -math.inf)
+        self._is_broken = False
         self.restored_rows = 0
 
     # -- open ---------------------------------------------------------------------------------------------------------
@@ -131,6 +132,12 @@ class Partition:
         self.committed = self.position
         self._set_mark()
         return self.position
+
+    def begin_at(self, offset: int) -> None:
+        """Begin at an offset of the source, when nothing was committed yet."""
+        if self.position is None:
+            self.position = self.committed = offset
+            self._set_mark()
 
     async def _restore(self, on_restore: Callable[[int, int], None]) -> None:
         store = self.state.store
@@ -162,8 +169,12 @@ class Partition:
         """
         if self.position is not None and records and records[0].offset < self.position:
             records = [record for record in records if record.offset >= self.position]
-        for start in range(0, len(records), self.spec.slice_records):
-            self._take_slice(records[start : start + self.spec.slice_records])
+        try:
+            for start in range(0, len(records), self.spec.slice_records):
+                self._take_slice(records[start : start + self.spec.slice_records])
+        except BaseException:
+            self._is_broken = True  # what was taken in part must never be committed
+            raise
         self.position = max(next_offset, self.position or 0)
 
     def _take_slice(self, records: Sequence[SourceRecord]) -> None:
@@ -299,6 +310,8 @@ class Partition:
     @property
     def is_dirty(self) -> bool:
         """Whether anything has happened since the last commit began."""
+        if self._is_broken:
+            return False
         return self.position != self.committed or self._outputs.pending > 0
 
     async def commit(self, *, with_offset: bool = True) -> int:
@@ -312,8 +325,8 @@ class Partition:
             When it failed, or nobody knows: :meth:`abandon` the partition and open it again.
         """
         position = self.position
-        if self._writer is None or position is None:
-            raise WorldFault(f"{self.spec.name} is not open")
+        if self._writer is None or position is None or self._is_broken:
+            raise WorldFault(f"{self.spec.name} is not open, or failed while taking")
         records, rows, count = self._cut()
         ends = await self._writer.commit(records, self.spec.source, position if with_offset else None)
         self.state.store.write(rows, ends[self.spec.changelog])

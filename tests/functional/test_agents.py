@@ -99,7 +99,7 @@ async def test_agents_hand_chunks_to_their_runtime(module: ModuleType) -> None:
     app = faust.App("functional", broker="aimass://127.0.0.1:1", store="memory://", web_enabled=False)
     runtime = FakeRuntime()
     agent = module.attach(app, app.topic("in", schema=ChunkSchema()), runtime)
-    chunks = [Chunk(TP("in", 0), [], n, 1) for n in range(3)]
+    chunks = [Chunk(TP("in", 0), [], 0, n, 1) for n in range(3)]
     async with agent.test_context() as context:
         for chunk in chunks:
             await context.put(chunk)

@@ -164,7 +164,7 @@ async def test_the_conductor_hands_a_chunk_to_its_topic_as_it_is() -> None:
     app = faust.App("contract", broker="aimass://127.0.0.1:1", store="memory://", web_enabled=False)
     tp = TP("in", 0)
     channel = app.topic("in", schema=ChunkSchema())
-    chunk = Chunk(tp, [], 7, 1)
+    chunk = Chunk(tp, [], 0, 7, 1)
     deliver = conductor.ConductorCompiler().build(app.topics, tp, {channel})
     app.flow_control.resume()
     await deliver(message(tp, chunk))
@@ -176,7 +176,7 @@ def message(tp: TP, chunk: Chunk) -> Message:
     """Make the message that carries a chunk, as the driver does."""
     consumer: Any = type("Bare", (), {"app": type("Bare", (), {"consumer_generation_id": 1})})
     record: Any = type("Bare", (), {"offset": 6, "timestamp": 0})
-    full = Chunk(tp, [record], chunk.next_offset, chunk.epoch)
+    full = Chunk(tp, [record], 0, chunk.next_offset, chunk.epoch)
     made = ChunkConsumer._to_message(consumer, tp, full)
     made.value = chunk  # type: ignore[assignment]
     return made

@@ -34,3 +34,4 @@ def test_a_failing_on_time_stops_the_worker_and_dead_letters_nothing():
     with pytest.raises(StageError, match="no event is to blame"):
         partition.take([Record(0), Record(1)], 2)
     assert outputs.rejected == 0
+    assert not partition.is_dirty, "what was taken in part is never committed"
