@@ -1,6 +1,7 @@
 """The client and the admin functions, against a real Kafka."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -154,7 +155,7 @@ async def test_a_group_goes_on_where_it_stopped(settings: Settings, unique: Uniq
 async def test_a_record_that_is_too_large_is_reported(settings: Settings, unique: Unique) -> None:
     topic = await made(settings, unique("large"))
     async with Producer(settings) as producer:
-        await producer.send(topic, b"x" * 5_000_000)
+        await producer.send(topic, os.urandom(9_000_000))
         with pytest.raises(ClientError, match="MessageSizeTooLarge"):
             await producer.flush()
 
