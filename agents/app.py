@@ -91,6 +91,7 @@ def build(
             channels={"": Channel(out.name, partitions[out.name], by_key)},
             deadletters=dead,
             changelog=lambda source: layout.changelog(agent, source).name,
+            lateness_s=pipeline.time.lateness,
         )
 
     if "collect" in agents:

@@ -44,6 +44,8 @@ class Wiring:
         Where rejected records go.
     changelog
         The name of the changelog topic of an input topic.
+    lateness_s
+        How far behind the newest event others may still come.
     """
 
     stage: Callable[[], Stage]
@@ -51,6 +53,7 @@ class Wiring:
     channels: Mapping[str, Channel]
     deadletters: Channel
     changelog: Callable[[str], str]
+    lateness_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -192,6 +195,7 @@ class Engine:
             changelog=Target(wiring.changelog(tp.topic), tp.partition),
             decode=None if record is None else decoder(record),
             slice_records=self._pace.slice_records,
+            lateness_s=wiring.lateness_s,
         )
         channels = {**wiring.channels, "tick": Channel(tp.topic, 0)}
         tables = 4

@@ -63,6 +63,8 @@ class PartitionSpec:
         Bytes to an event; ``None`` hands the stage the records as Kafka delivered them.
     slice_records
         How many records a stage sees at once at the most.
+    lateness_s
+        How far behind the newest event others may still come: ticks pass that much later.
     """
 
     name: str
@@ -70,6 +72,7 @@ class PartitionSpec:
     changelog: Target
     decode: Callable[[bytes], Any] | None
     slice_records: int = 1000
+    lateness_s: float = 0.0
 
 
 class Partition:
@@ -249,7 +252,7 @@ class Partition:
         for i, event in enumerate(events):
             if type(event) is BadEvent or event.time <= self._watermark:
                 continue
-            tick = math.floor(event.time / tick_s) * tick_s
+            tick = math.floor((event.time - self.spec.lateness_s) / tick_s) * tick_s
             if tick > self.state.now:
                 self._run(records[start:i], events[start:i])
                 start = i
