@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ async def _replay(
     began = time.monotonic()
     app, options = load_app(), kafka_options(settings)
     place = f"{pipeline.name}.replay-{name}"
-    layout = replace(app.Layout.of(pipeline.name, (), place), sources=())
+    layout = app.Layout.of(pipeline.name, (), place)
     there = await admin.list_topics(options)
     if layout.log.name not in there:
         raise ClientError(f"there is no topic {layout.log.name}: run the pipeline first (`aimass run PIPELINE.toml`).")
