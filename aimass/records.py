@@ -76,7 +76,32 @@ class Tick(msgspec.Struct, frozen=True, gc=False, tag="tick"):
     time: float
 
 
-class Anomaly(msgspec.Struct, frozen=True, gc=False):
+class Label(msgspec.Struct, frozen=True, gc=False, tag="label"):
+    """The truth about an earlier event, come later: what a model learns from, or an analyst's word on an anomaly.
+
+    Parameters
+    ----------
+    id, key, time, pipeline, source
+        As of an `Event`: the label is a record of its own. Its key is that of the event which it speaks of.
+    event
+        The id of the event which it speaks of.
+    about
+        The model, or the detector, that it is for.
+    value
+        The true value; for a detector, false says "not an anomaly".
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    event: str
+    about: str
+    value: Any
+
+
+class Anomaly(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """How strange one event is to one detector, and why. A score, never a decision.
 
     Parameters
@@ -89,16 +114,22 @@ class Anomaly(msgspec.Struct, frozen=True, gc=False):
         In words: which signal stood out.
     value, expected
         What the field was, and what the detector expected.
+    severity
+        How bad it is (info, warning, critical), when the score crossed the detector's line; else ``None``.
+    related
+        The field or key that ``field`` stands in a relation to, where the anomaly is one of a relation.
     """
 
     score: float
     field: str | None = None
     cause: str | None = None
-    value: float | None = None
-    expected: float | None = None
+    value: Any = None
+    expected: Any = None
+    severity: str | None = None
+    related: str | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True, gc=False):
+class Estimate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a model said of an event before it learned from it.
 
     Parameters
@@ -109,11 +140,21 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
         The probability of ``value``, for a classifier.
     label
         The true value, when the event carried it: predicted first, then learned from.
+    low, high
+        For a number: the interval that holds the truth as often as the model was asked to make it (conformal).
+    votes
+        What each member of the ensemble said, by its name, when the model explains itself.
+    reasons
+        What each feature adds to the prediction (log-odds, or the target's unit), the largest first.
     """
 
     value: Any = None
     probability: float | None = None
     label: Any = None
+    low: float | None = None
+    high: float | None = None
+    votes: dict[str, Any] | None = None
+    reasons: dict[str, float] | None = None
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False, tag="prediction"):
@@ -130,6 +171,116 @@ class Prediction(msgspec.Struct, frozen=True, gc=False, tag="prediction"):
     anomalies: dict[str, Anomaly]
     estimates: dict[str, Estimate]
     data: msgspec.Raw
+
+
+class Drift(msgspec.Struct, frozen=True, gc=False, tag="drift", omit_defaults=True):
+    """The stream's distribution changed: what moved, from what to what, and what was done about it.
+
+    Parameters
+    ----------
+    about
+        The model whose inputs, predictions, labels or loss moved.
+    what
+        ``input``, ``prediction``, ``label`` or ``loss``.
+    field
+        The feature that moved, for an input.
+    before, after
+        The mean before and after the change.
+    deviations
+        How far it moved, in standard deviations of before.
+    events
+        How many events ago the change began, as far as can be told.
+    action
+        What was done: ``none``, ``warn``, ``reset``, ``rate``, ``swap`` or ``fallback``.
+    causes
+        For a change of loss: the inputs that moved at the same time, in deviations, the largest first.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    about: str
+    what: str
+    before: float
+    after: float
+    field: str | None = None
+    deviations: float = 0.0
+    events: int = 0
+    action: str = "none"
+    causes: dict[str, float] | None = None
+
+
+class Evaluation(msgspec.Struct, frozen=True, gc=False, tag="evaluation", omit_defaults=True):
+    """How good a model is: measured on each event before the model learned from it.
+
+    Parameters
+    ----------
+    about
+        The model.
+    segment
+        The segment it was measured on; empty for all events of the partition.
+    events
+        How many labelled events there were so far.
+    metrics
+        By name, over all events and (``fading.*``) over recent ones.
+    baselines
+        The main metric of predictors that know nothing: ``no_change``, ``majority`` or ``mean``.
+    members
+        The main metric of each member of the ensemble, and ``weight.*``.
+    challengers
+        By name: its main metric, and ``evidence.<name>``: the e-value that it beats the champion.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    about: str
+    events: int
+    metrics: dict[str, float]
+    segment: str = ""
+    baselines: dict[str, float] = {}
+    members: dict[str, float] = {}
+    challengers: dict[str, float] = {}
+
+
+class Link(msgspec.Struct, frozen=True, gc=False, tag="link", omit_defaults=True):
+    """Two series that move together: which, how strongly, with what lag, since when; or that they ceased to.
+
+    Parameters
+    ----------
+    key
+        The group that both belong to.
+    leader, follower
+        The series, as ``topic/field`` (and ``@key`` where the keys differ).
+    lag_s
+        By how much the follower comes later, in seconds.
+    strength
+        Their correlation at that lag, −1 to 1.
+    since
+        When it was first found, in seconds since 1970.
+    change
+        ``found``, ``changed``, ``broken`` or ``gone``.
+    score
+        How strange the change is: −log10 of a tail probability.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    link: str
+    leader: str
+    follower: str
+    lag_s: float
+    strength: float
+    since: float
+    change: str
+    score: float = 0.0
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False, tag="alert"):
@@ -168,5 +319,5 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int
 
 
-LogRecord = Event | Tick
-Record = Event | Tick | Prediction | Alert
+LogRecord = Event | Label | Tick
+Record = Event | Label | Tick | Prediction | Alert | Drift | Evaluation | Link
