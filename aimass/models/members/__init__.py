@@ -1,0 +1,6 @@
+"""Members: learners over dense rows of numbers, of which ensembles are made."""
+
+from aimass.models.members.base import ArrayMember, Member
+from aimass.models.members.linear import LinearClassifier, LinearRegressor
+
+__all__ = ["ArrayMember", "LinearClassifier", "LinearRegressor", "Member"]
