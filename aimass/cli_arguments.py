@@ -206,9 +206,9 @@ def _worker(commands: Commands) -> None:
     command.add_argument(
         "--agents",
         type=agents,
-        default=agents("collect,score,decide"),
+        default=agents("collect,score,decide,correlate"),
         metavar="A,B",
-        help="which of collect, score, decide it runs (default: all)",
+        help="which of collect, score, decide, correlate it runs (default: all)",
     )
 
 

@@ -28,9 +28,10 @@ def start_of(text: str) -> str | int | float:
 def agents(text: str) -> frozenset[str]:
     """Return the agents of a list such as ``score,decide``."""
     chosen = frozenset(text.split(","))
-    unknown = chosen - {"collect", "score", "decide"}
+    unknown = chosen - {"collect", "score", "decide", "correlate"}
     if unknown:
-        raise argparse.ArgumentTypeError(f"there is no agent {min(unknown)!r}; there are collect, score and decide")
+        there = "collect, score, decide and correlate"
+        raise argparse.ArgumentTypeError(f"there is no agent {min(unknown)!r}; there are {there}")
     return chosen
 
 

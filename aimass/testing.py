@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aimass import codec
 from aimass.errors import BadEvent
-from aimass.records import Anomaly, Estimate, Event, Prediction, Record, Source
+from aimass.records import Anomaly, Estimate, Event, Label, Prediction, Record, Source
 from aimass.stages.base import ObjectSpec, RowSpec, SourceRecord, Stage
 
 T = TypeVar("T")
@@ -263,9 +263,8 @@ def run_stage(
             flush()
         if i in stops:
             state = state.restart()
-        tick = (
-            math.floor(one.time / stage.tick_s) * stage.tick_s if stage.tick_s and hasattr(one, "time") else -math.inf
-        )
+        moves = stage.tick_s and type(one) is not Label and hasattr(one, "time")
+        tick = math.floor(one.time / stage.tick_s) * stage.tick_s if moves and stage.tick_s else -math.inf
         if tick > state.now:
             flush()
             state.now = tick

@@ -13,7 +13,7 @@ from aimass.settings import Settings, kafka_options
 if TYPE_CHECKING:
     from aimass.pipeline import Pipeline
 
-AGENTS = ("collect", "score", "decide")
+AGENTS = ("collect", "score", "decide", "correlate")
 
 
 def load(files: Sequence[Path]) -> list[Pipeline]:
@@ -37,14 +37,14 @@ def load(files: Sequence[Path]) -> list[Pipeline]:
 
 def sources_of(pipeline: Any) -> list[str]:
     """Return the topics that a pipeline collects from."""
-    return [source.topic for source in pipeline.sources]
+    return list(pipeline.inputs)
 
 
 def layout_of(pipeline: Pipeline, outputs: str | None = None) -> Any:
     """Return the names of a pipeline's topics; a replay has its outputs elsewhere."""
     from aimass.runtime.worker import load_app
 
-    return load_app().Layout.of(pipeline.name, tuple(sources_of(pipeline)), outputs)
+    return load_app().Layout.of(pipeline.name, pipeline.inputs, outputs, bool(pipeline.correlations))
 
 
 async def create_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> list[str]:
@@ -65,8 +65,7 @@ def wanted_by(pipeline: Pipeline, there: Mapping[str, int], settings: Settings) 
     layout = layout_of(pipeline)
     sources = {name: there.get(name, settings.partitions) for name in sources_of(pipeline)}
     wide = pipeline.partitions or there.get(layout.log.name, next(iter(sources.values())))
-    own = (layout.log, layout.predictions, layout.alerts, layout.deadletters)
     return [
         *((name, partitions, {}) for name, partitions in sources.items()),
-        *((topic.name, wide, topic.settings()) for topic in own),
+        *((topic.name, wide, topic.settings()) for topic in layout.own),
     ]

@@ -116,7 +116,8 @@ async def _add_kafka_facts(bootstrap: str, settings: Settings, found: Status, pi
     found.facts = {name: facts for name, facts in found.facts.items() if pipeline in (None, name[0])}
     for name in names if pipeline is None else [pipeline]:
         done = await committed_offsets(options, f"aimass.{name}")
-        read = {at.topic for at in done} | {f"{name}.log", f"{name}.predictions"}
+        own = {f"{name}.log", f"{name}.predictions", f"{name}.series"}
+        read = {at.topic for at in done} | own.intersection(topics)
         starts, ends = await beginning_offsets(options, read), await end_offsets(options, read)
         for agent, lag in lag_from_kafka(name, done, starts, ends).items():
             facts = found.facts.setdefault((name, agent), AgentFacts())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aimass.pipeline.condition import compile_condition
 from aimass.pipeline.definition import Pipeline
-from aimass.stages.collect import CollectStage, Reader
+from aimass.stages.collect import CollectStage
 from aimass.stages.decide import DecideStage, Rule
+from aimass.stages.labels import LabelReader
+from aimass.stages.reader import Reader
 from aimass.stages.score import KeyDetector, ModelScorer, ScoreStage
 
 
@@ -24,6 +26,7 @@ def compile_stages(pipeline: Pipeline) -> tuple[CollectStage, ScoreStage, Decide
 
 def _collect(pipeline: Pipeline) -> CollectStage:
     readers = [Reader(one.topic, one.key, one.time, one.id) for one in pipeline.sources]
+    readers += [LabelReader(one.topic, one.about, one.event, one.value, one.key, one.time) for one in pipeline.labels]
     return CollectStage(pipeline.name, readers)
 
 

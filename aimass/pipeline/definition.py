@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
-from aimass.models.recipes import RECIPES
 from aimass.stages.decide import SEVERITIES
 
 
@@ -32,18 +31,79 @@ class SourceDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDef:
+    """`[[label]]`: a topic whose JSON objects say the truth about earlier events."""
+
+    topic: str = setting("topic", "the Kafka topic to read")
+    about: str = setting("name", "the model that learns from them, or the detector whose anomalies they judge")
+    event: str = setting("path", "where the id of the event stands which the label is for")
+    value: str = setting("path", "where the true value stands; for a detector, `false` says: not an anomaly")
+    key: str | None = setting(
+        "path", "where the event's key stands: the same key as the event's", default=None, shown="the Kafka key"
+    )
+    time: str | None = setting("path", "where the label's time stands", default=None, shown="the Kafka timestamp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDef:
-    """`[[model]]`: a River model that predicts each event and then learns from it."""
+    """`[[model]]`: an ensemble that predicts each event and then learns from it."""
 
     name: str = setting("name", "names the model in rules and predictions")
-    target: str = setting(
-        "path", "where the true value stands in events that bear one; no feature and no detector sees it"
+    target: str | None = setting(
+        "path",
+        "where the true value stands in events that bear one; no feature and no detector sees it",
+        default=None,
+        shown="labels come on a topic of their own, or there are none",
     )
-    recipe: str = setting("choice", "which model", default="classifier", allowed=tuple(RECIPES))
-    scope: str = setting("choice", "what one model learns from", default="partition", allowed=("partition",))
+    recipe: str = setting(
+        "recipe",
+        "which ensemble: a name below, a River class (`river.forest.ARFClassifier`) or your own `module:function`",
+        default="classifier",
+    )
+    scope: str = setting(
+        "choice",
+        "what one model learns from: all events of a partition, those of a segment, or all and a small part a key",
+        default="partition",
+        allowed=("partition", "segment", "key"),
+    )
+    segment: str | None = setting(
+        "path", 'where the segment\'s name stands, for `scope = "segment"`', default=None, shown="none"
+    )
     fields: tuple[str, ...] | None = setting(
-        "paths", "its features, numeric fields", default=None, shown="all numeric fields at the top level"
+        "paths", "its features", default=None, shown="all fields that can be encoded, nested ones too"
     )
+    encode: tuple[tuple[str, str], ...] = setting(
+        "encodings",
+        'how fields are to be read, like `{ merchant = "id", note = "text" }`',
+        default=(),
+        shown="by what their values are",
+    )
+    lags: int = setting("small-count", "how many earlier values of each numeric field of the key it sees", default=0)
+    windows: tuple[float, ...] = setting(
+        "durations", "over how long, in event time, means and deviations of each field of the key are kept", default=()
+    )
+    label_lags: int = setting("small-count", "how many earlier labels it sees", default=2)
+    horizon: int = setting("count", 'how many events ahead, for `recipe = "forecaster"`', default=1)
+    cpu_us: float = setting(
+        "amount",
+        "microseconds an event may cost, nominally: members that do not fit see a share of events",
+        default=100.0,
+    )
+    on_drift: str = setting(
+        "choice",
+        "what is done when its loss drifts",
+        default="rate",
+        allowed=("nothing", "warn", "reset", "rate", "swap", "fallback"),
+    )
+    challengers: tuple[str, ...] = setting(
+        "recipes", "recipes that see the same events and are only measured", default=()
+    )
+    wait: float = setting("duration", "how long an event waits for its label, in event time", default=604800.0)
+    unlabelled: str | float | bool | None = setting(
+        "scalar", "what is learned of an event whose label did not come in time", default=None, shown="nothing"
+    )
+    coverage: float = setting("share", "how often intervals of numbers are to hold the truth", default=0.9)
+    explain: bool = setting("truth", "whether predictions bear votes and reasons", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +111,56 @@ class DetectorDef:
     """`[[detector]]`: scores how strange each event is for its key. Without any: one named `odd`."""
 
     name: str = setting("name", "names the detector in rules and predictions")
-    fields: tuple[str, ...] | None = setting(
-        "paths", "the numeric fields it looks at, at most 64", default=None, shown="all numeric fields at the top level"
+    kind: str = setting(
+        "choice",
+        "what it looks at: numbers, how they go together, shapes over time, words, absent fields, silent keys",
+        default="values",
+        allowed=("values", "relations", "shapes", "categories", "missing", "silence"),
     )
-    scope: str = setting("choice", "what it compares an event with", default="key", allowed=("key",))
+    fields: tuple[str, ...] | None = setting(
+        "paths", "the fields it looks at, at most 64", default=None, shown="all at the top level that it can look at"
+    )
+    scope: str = setting("choice", "what it compares an event with", default="key", allowed=("key", "partition"))
+    threshold: float | None = setting(
+        "amount", "the score from which on an anomaly has a severity", default=None, shown="the detector's own"
+    )
+    budget: int | None = setting(
+        "count",
+        "at most so many anomalies a day and key get a severity; instead of a threshold",
+        default=None,
+        shown="none",
+    )
     forget: float | None = setting(
         "duration-or-never", "a key without events for this long is forgotten", default=2592000.0
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinDef:
+    """`[[join]]`: gives events of the other sources the newest values that one source had of the same key."""
+
+    source: str = setting("topic", "the source whose values are remembered")
+    fields: tuple[str, ...] = setting("paths", "its fields that others get")
+    prefix: str = setting("name", "what they are called there: `prefix.field`")
+    within: float = setting("duration", "how old a value may be, in event time", default=3600.0)
+    history: int = setting("count", "how many values of a key are kept, for events that come late", default=16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationDef:
+    """`[[correlation]]`: finds which series move together, with what lag, and tells when they cease to."""
+
+    name: str = setting("name", "names it in links")
+    group: str | None = setting(
+        "path", "where the group's name stands: only series of one group are compared", default=None, shown="one group"
+    )
+    fields: tuple[str, ...] | None = setting(
+        "paths", "the numeric fields that are series", default=None, shown="all at the top level"
+    )
+    every: float = setting("duration", "the grid that values are put on, in event time", default=1.0)
+    max_lag: float = setting("duration", "the longest lag, at most 64 steps of the grid", default=30.0)
+    links: int = setting("count", "how many links of a group are kept, the strongest", default=64)
+    min_strength: float = setting("share", "how strong a correlation must be to be a link", default=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +209,29 @@ class Pipeline:
         "count", "partitions of the log and all that follows it", default=None, shown="as many as the first source has"
     )
     sources: tuple[SourceDef, ...] = ()
+    labels: tuple[LabelDef, ...] = ()
+    joins: tuple[JoinDef, ...] = ()
     models: tuple[ModelDef, ...] = ()
     detectors: tuple[DetectorDef, ...] = ()
     rules: tuple[RuleDef, ...] = ()
+    correlations: tuple[CorrelationDef, ...] = ()
     time: TimeDef = TimeDef()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that the pipeline collects from: its sources' and its labels'."""
+        return tuple(dict.fromkeys(one.topic for one in (*self.sources, *self.labels)))
 
 
 #: Sections by their name in the file: the attribute of `Pipeline`, the class, and whether there may be many.
 SECTIONS: dict[str, tuple[str, Any, bool]] = {
     "source": ("sources", SourceDef, True),
+    "label": ("labels", LabelDef, True),
+    "join": ("joins", JoinDef, True),
     "model": ("models", ModelDef, True),
     "detector": ("detectors", DetectorDef, True),
     "rule": ("rules", RuleDef, True),
+    "correlation": ("correlations", CorrelationDef, True),
     "time": ("time", TimeDef, False),
 }
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from aimass.models.recipes import RECIPES
 from aimass.pipeline.condition import closest, meant
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -13,6 +14,10 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _PART = re.compile(r"[a-z0-9][a-z0-9-]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_PATH_OF_CODE = re.compile(r"river(\.\w+)+|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+ENCODINGS = ("number", "bool", "category", "id", "text", "time", "list", "geo", "vector")
+#: Recipes that learn without labels.
+UNLABELLED = ("clusterer",)
 MAX_NAME = 100
 
 
@@ -97,6 +102,69 @@ def _count(value: Any) -> int:
     return value
 
 
+def _up_to(most: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if type(value) is not int or not 0 <= value <= most:
+            raise ValueError(f"must be a whole number from 0 to {most}")
+        return value
+
+    return check
+
+
+def _amount(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value < 1e9:
+        raise ValueError("must be a number above 0")
+    return float(value)
+
+
+def _share(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value < 1:
+        raise ValueError("must be a number between 0 and 1, like 0.9")
+    return float(value)
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError("must be true or false")
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    if type(value) not in (str, int, float, bool):
+        raise ValueError("must be a text, a number, true or false")
+    return value
+
+
+def _listed(kind: Callable[[Any], Any], what: str) -> Callable[[Any], tuple[Any, ...]]:
+    def check(value: Any) -> tuple[Any, ...]:
+        if type(value) is not list or len(value) > 8:
+            raise ValueError(f"must be a list of at most 8 {what}")
+        return tuple(kind(one) for one in value)
+
+    return check
+
+
+def _recipe(value: Any) -> str:
+    text = _text(value)
+    if not _PATH_OF_CODE.fullmatch(text):
+        choice(text, tuple(RECIPES))
+    return text
+
+
+def _encodings(value: Any) -> tuple[tuple[str, str], ...]:
+    if type(value) is not dict or not value:
+        raise ValueError('must be a table of paths and encodings, like { merchant = "id" }')
+    return tuple((_path(path), choice(kind, ENCODINGS)) for path, kind in _flat(value))
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the leaves of a table by their path: TOML reads ``a.b = 1`` as a table in a table."""
+    found: list[tuple[str, Any]] = []
+    for name, value in table.items():
+        found += _flat(value, f"{prefix}{name}.") if type(value) is dict else [(prefix + name, value)]
+    return found
+
+
 def choice(value: Any, allowed: tuple[str, ...]) -> str:
     """Read one of the allowed words."""
     if value not in allowed:
@@ -120,4 +188,13 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "duration": duration,
     "duration-or-never": _duration_or_never,
     "count": _count,
+    "small-count": _up_to(32),
+    "amount": _amount,
+    "share": _share,
+    "truth": _truth,
+    "scalar": _scalar,
+    "durations": _listed(_lasting, "durations"),
+    "recipe": _recipe,
+    "recipes": _listed(_recipe, "recipes"),
+    "encodings": _encodings,
 }

@@ -11,7 +11,7 @@ from typing import Any
 from aimass.errors import ConfigurationError
 from aimass.pipeline.condition import Wrong, closest, compile_condition, meant
 from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, RuleDef, keys_of
-from aimass.pipeline.kinds import KINDS, choice
+from aimass.pipeline.kinds import KINDS, UNLABELLED, choice
 from aimass.pipeline.lines import Place, index_lines
 
 _AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -126,7 +126,7 @@ class _Reader:
         if not values.get("sources", True) and "source" not in self._intended:
             self._wrong("", 0, "", 'has no [[source]]: add one, with topic = "your.topic"')
         self._twice("source", "topic", values)
-        for name in ("model", "detector", "rule"):
+        for name in ("model", "detector", "rule", "correlation"):
             self._twice(name, "name", values)
         values["detectors"] = detectors = values.get("detectors") or (DetectorDef(name="odd"),)
         names = [getattr(one, "name", "") for one in detectors]
@@ -135,7 +135,8 @@ class _Reader:
             if getattr(model, "name", None) in names:
                 hint = "" if model.name != "odd" or len(names) > 1 else " (the default one)"
                 self._wrong("model", number, "name", f"[[model]] name: {model.name!r} is a detector's name too{hint}")
-        targets = {str(getattr(model, "target", "")) for model in values.get("models", ())}
+        self._refers(values, [*names, *models])
+        targets = {str(getattr(model, "target", "")) for model in values.get("models", ())} - {"None"}
         for name in ("model", "detector"):
             for number, one in enumerate(values.get(f"{name}s", ())):
                 for leak in sorted(targets.intersection(getattr(one, "fields", None) or ())):
@@ -143,6 +144,33 @@ class _Reader:
         self._conditions(values, names, models)
         if not values.get("rules") and not self._problems:
             values["rules"] = (RuleDef(name="odd", when=f"{names[0]}.score > 5"),)
+
+    def _refers(self, values: dict[str, Any], judges: list[str]) -> None:
+        """Check what labels, joins and models refer to."""
+        topics = [getattr(one, "topic", "") for one in values.get("sources", ())]
+        labels = values.get("labels", ())
+        for number, label in enumerate(labels):
+            about, topic = getattr(label, "about", None), getattr(label, "topic", None)
+            if about is not None and about not in judges:
+                said = f"no model or detector is named {about!r}{meant(about, judges)}"
+                self._wrong("label", number, "about", f"[[label]] about: {said}")
+            if topic in topics:
+                self._wrong("label", number, "topic", f"[[label]] topic: {topic!r} is a source already")
+        for number, join in enumerate(values.get("joins", ())):
+            source = getattr(join, "source", None)
+            if source is not None and source not in topics:
+                said = f"no source has the topic {source!r}{meant(source, topics)}"
+                self._wrong("join", number, "source", f"[[join]] source: {said}")
+        told = {getattr(label, "about", None) for label in labels}
+        for number, model in enumerate(values.get("models", ())):
+            name, recipe = getattr(model, "name", None), getattr(model, "recipe", "classifier")
+            untold = getattr(model, "target", None) is None and name not in told and recipe not in UNLABELLED
+            if untold and type(model) is not _Partial and "target" not in self._intended:
+                said = '[[model]] has no "target" (where the true value stands), and no [[label]] is about it'
+                self._wrong("model", number, "", said)
+            if getattr(model, "scope", "") == "segment" and getattr(model, "segment", None) is None:
+                said = '[[model]] scope: "segment" needs the path of the segment\'s name: segment = "country"'
+                self._wrong("model", number, "scope", said)
 
     def _twice(self, section: str, key: str, values: dict[str, Any]) -> None:
         seen: dict[str, int] = {}

@@ -18,6 +18,15 @@ _TYPES = {
     "duration": "duration",
     "duration-or-never": "duration or `never`",
     "count": "whole number",
+    "small-count": "whole number",
+    "amount": "number",
+    "share": "number below 1",
+    "truth": "`true` or `false`",
+    "scalar": "text, number or truth",
+    "durations": "list of durations",
+    "recipe": "recipe",
+    "recipes": "list of recipes",
+    "encodings": "table",
 }
 
 
@@ -57,6 +66,10 @@ def _default(one: Field[Any]) -> str:
         return "required"
     if one.metadata["shown"]:
         return str(one.metadata["shown"])
+    if one.default == ():
+        return "none"
+    if type(one.default) is bool:
+        return "`true`" if one.default else "`false`"
     return f"`{_duration(one.default) if 'duration' in one.metadata['kind'] else one.default}`"
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from aimass.errors import AimassError, BadEvent, ChangelogBehind, StageError, StateError, WorldFault
-from aimass.records import Tick
+from aimass.records import Label, Tick
 from aimass.runtime.log import OutRecord, Target, Writer, WriterFactory
 from aimass.runtime.outputs import OutputBuffer
 from aimass.runtime.state import PartitionState
@@ -247,10 +247,13 @@ class Partition:
             self._apply_in_time(records, events, self.stage.tick_s)
 
     def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
-        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show."""
+        """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show.
+
+        Labels tell of the past and move no time.
+        """
         start = 0
         for i, event in enumerate(events):
-            if type(event) is BadEvent or event.time <= self._watermark:
+            if type(event) is BadEvent or type(event) is Label or event.time <= self._watermark:
                 continue
             tick = math.floor((event.time - self.spec.lateness_s) / tick_s) * tick_s
             if tick > self.state.now:

@@ -81,12 +81,12 @@ async def _replay(
     began = time.monotonic()
     app, options = load_app(), kafka_options(settings)
     place = f"{pipeline.name}.replay-{name}"
-    layout = app.Layout.of(pipeline.name, (), place)
+    layout = app.Layout.of(pipeline.name, (), place, bool(pipeline.correlations))
     there = await admin.list_topics(options)
     if layout.log.name not in there:
         raise ClientError(f"there is no topic {layout.log.name}: run the pipeline first (`aimass run PIPELINE.toml`).")
     count = there[layout.log.name]
-    own = [(topic.name, count, topic.settings()) for topic in (layout.predictions, layout.alerts, layout.deadletters)]
+    own = [(topic.name, count, topic.settings()) for topic in layout.computed]
     partitions = there | {topic: count for topic, _, _ in own}
     await admin.ensure_topics(options, own + layout.changelogs(partitions), replication=settings.replication)
     group = f"aimass.{place}"
@@ -96,13 +96,15 @@ async def _replay(
     with tempfile.TemporaryDirectory(prefix="aimass-replay-") as directory:
         store = RocksStore(Path(directory))
         engine = Engine(pipeline.name, settings, store, Metrics(), group=group, writes_ticks=False)
-        app.build(engine, pipeline, layout, partitions, frozenset({"score", "decide"}))
+        app.build(engine, pipeline, layout, partitions, frozenset({"score", "decide", "correlate"}))
         try:
             async with started([engine]):
                 total = sum(max(0, ends[number] - first[number]) for number in ends)
                 await _until(engine, layout.log.name, ends, on_progress, total)
                 outputs = await _ends(options, layout.predictions.name, count)
                 await _until(engine, layout.predictions.name, outputs)
+                if layout.series:
+                    await _until(engine, layout.series.name, await _ends(options, layout.series.name, count))
         finally:
             store.close()
     return Replayed(layout.predictions.name, layout.alerts.name, total, time.monotonic() - began)

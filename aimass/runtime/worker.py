@@ -43,7 +43,7 @@ def run_worker(pipelines: Sequence[Pipeline], settings: Settings, agents: frozen
     settings
         The worker's settings.
     agents
-        Which agents run here: ``collect``, ``score``, ``decide``.
+        Which agents run here: ``collect``, ``score``, ``decide``, ``correlate``.
 
     Returns
     -------
@@ -68,7 +68,7 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
     ):
         engines = []
         for pipeline in pipelines:
-            layout = app.Layout.of(pipeline.name, tuple(source.topic for source in pipeline.sources))
+            layout = app.Layout.of(pipeline.name, pipeline.inputs, None, bool(pipeline.correlations))
             _check(app, layout, there, agents)
             await admin.ensure_topics(options, layout.changelogs(there), replication=settings.replication)
             engine = Engine(pipeline.name, settings, store, metrics)
@@ -145,8 +145,7 @@ def _check(app: Any, layout: Any, there: dict[str, int], agents: frozenset[str])
     unknown = agents - set(app.AGENTS)
     if unknown or not agents:
         raise ConfigurationError(f"no such agent: {', '.join(sorted(unknown))}; there are {', '.join(app.AGENTS)}.")
-    own = [topic.name for topic in (layout.log, layout.predictions, layout.alerts, layout.deadletters)]
-    missing = [name for name in (*layout.sources, *own) if name not in there]
+    missing = [name for name in (*layout.sources, *(topic.name for topic in layout.own)) if name not in there]
     if missing:
         raise ConfigurationError(
             f"topics are missing: {', '.join(missing)}. `aimass topics create PIPELINE.toml` makes them "

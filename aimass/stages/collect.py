@@ -1,99 +1,18 @@
-"""Collect: from bytes on the user's topics to events in the pipeline's one ordered log."""
+"""Collect: from bytes on the user's topics to events and labels in the pipeline's one ordered log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import orjson
 
 from aimass.errors import BadEvent
-from aimass.models.features import MISSING, getter
 from aimass.stages.base import Outputs, SourceRecord, State
+from aimass.stages.labels import LabelReader
+from aimass.stages.reader import Reader
 
-MAX_DEPTH = 128
-MAX_TEXT = 1024
-_SPACE = b" \t\n\r"
 _json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))  # whole: Python divides exactly
-
-
-class Reader:
-    """Reads the records of one source topic: what its events' id, key and time are.
-
-    Parameters
-    ----------
-    topic
-        The topic.
-    key, time, id
-        Paths into the event. Without them: the Kafka record's key (``""`` when it has none), its timestamp, and an id
-        made of topic, partition and offset.
-
-    Examples
-    --------
-    >>> Reader("t", key="pump", time="at").times({"at": 1700000000123})
-    1700000000.123
-    """
-
-    def __init__(self, topic: str, key: str | None = None, time: str | None = None, id: str | None = None) -> None:
-        self.topic = topic
-        self.key, self.time, self.id = key, time, id
-        self._key = None if key is None else getter(key)
-        self._time = None if time is None else getter(time)
-        self._id = None if id is None else getter(id)
-
-    def read(self, record: SourceRecord) -> tuple[bytes, str | None, str, float]:
-        """Return an event's own JSON, its id (``None``: its position's), its key and its time.
-
-        Raises
-        ------
-        BadEvent
-            When the record is no event, with the reason.
-        """
-        value = record.value
-        if not value:
-            raise BadEvent("no value (a tombstone)" if value is None else "an empty value")
-        if value[0] != 123 or value[-1] != 125:
-            value = value.strip(_SPACE)
-        if value.count(b"[") + value.count(b"{") > MAX_DEPTH:
-            _check_depth(value)
-        try:
-            data = orjson.loads(value)
-        except orjson.JSONDecodeError as exc:
-            raise BadEvent(_why_not_json(value, exc)) from exc
-        if type(data) is not dict:
-            raise BadEvent(f"not a JSON object but {_kind(data)}")
-        name = None if self._id is None else _text(self._id(data), self.id, "id")
-        key = self._record_key(record) if self._key is None else self._key(data)
-        if type(key) is not str or len(key) > MAX_TEXT:
-            key = _text(key, self.key, "key")
-        time = max(record.timestamp, 0) / 1000 if self._time is None else self._time(data)
-        if type(time) is not float or not 0.0 <= time < 1e11:
-            time = self.times(data)
-        return value, name, key, time
-
-    def _record_key(self, record: SourceRecord) -> str:
-        try:
-            key = (record.key or b"").decode()
-        except UnicodeDecodeError as exc:
-            raise BadEvent("the Kafka record's key is not UTF-8; name a field as the key") from exc
-        return _short(key, "the Kafka record's key")
-
-    def times(self, data: Any) -> float:
-        """Return the time that a decoded event bears."""
-        if self._time is None:
-            raise BadEvent("the Kafka record's timestamp is out of range; name a field as the time")
-        value = self._time(data)
-        kind = type(value)
-        if kind is float or kind is int:
-            return _seconds(value, self.time)
-        if value is MISSING:
-            raise BadEvent(f"no time: nothing at {self.time!r}")
-        if kind is str:
-            return _seconds(_iso(value, self.time), self.time)
-        raise BadEvent(f"the time at {self.time!r} is {_kind(value)}, not a number or ISO 8601 text")
 
 
 class CollectStage:
@@ -106,7 +25,7 @@ class CollectStage:
     pipeline
         The pipeline's name.
     readers
-        One for each source topic.
+        One for each source topic and each topic of labels.
 
     Notes
     -----
@@ -140,8 +59,14 @@ class CollectStage:
         readers, known, frames = self._readers, self._keys, self._frames
         for record in events:
             topic, place = record.topic, (record.topic, record.partition)
+            reader = readers[topic]
             try:
-                data, name, key, time = readers[topic].read(record)
+                if type(reader) is LabelReader:
+                    label = reader.label(record, self._pipeline)
+                    keys.append(label.key.encode())
+                    values.append(_json(label))
+                    continue
+                data, name, key, time = reader.read(record)
             except BadEvent as exc:
                 out.reject(record, exc)
                 continue
@@ -174,67 +99,3 @@ class CollectStage:
         middle = b',"pipeline":%b,"source":[%b,%d,' % (_json(self._pipeline), _json(topic), partition)
         frame = self._frames[topic, partition] = (b'{"type":"event","id":' + head, middle)
         return frame
-
-
-def _seconds(value: float, path: str | None) -> float:
-    if value >= 0:
-        for limit, unit in _UNITS:
-            if value < limit:
-                return value / unit
-    raise BadEvent(f"the time at {path!r} is {value:.17g}: out of range")
-
-
-def _iso(value: str, path: str | None) -> float:
-    try:
-        when = datetime.fromisoformat(value)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as exc:
-        raise BadEvent(f"the time at {path!r} is {value[:40]!r}: not ISO 8601") from exc
-
-
-def _text(value: Any, path: str | None, what: str) -> str:
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is not str:
-        if value is MISSING:
-            raise BadEvent(f"no {what}: nothing at {path!r}")
-        raise BadEvent(f"the {what} at {path!r} is {_kind(value)}, not text or a whole number")
-    return _short(value, f"the {what} at {path!r}")
-
-
-def _short(text: str, what: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise BadEvent(f"{what} has {len(text):,} characters, more than {MAX_TEXT:,}")
-    return text
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _check_depth(value: bytes) -> None:
-    """Raise when brackets outside of texts are nested too deep for a decoder to be safe."""
-    depth = 0
-    for i, part in enumerate(value.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')):
-        if i % 2 == 0:
-            for byte in part:
-                depth += (byte in b"[{") - (byte in b"]}")
-                if depth > MAX_DEPTH:
-                    raise BadEvent(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _why_not_json(value: bytes, exc: orjson.JSONDecodeError) -> str:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError as bad:
-        return f"not UTF-8: byte {bad.start} is 0x{value[bad.start]:02x}"
-    at = len(text[: exc.pos].encode())
-    if text[exc.pos :].startswith(("NaN", "Infinity", "-Infinity")) or text[max(exc.pos - 1, 0) :].startswith("-Inf"):
-        return f"NaN or Infinity at byte {at}: not JSON"
-    if at >= len(value) or not text[exc.pos :].strip():
-        return f"truncated JSON at byte {len(value)} of {len(value)}"
-    if "infinity" in exc.msg:
-        return f"a number too large at byte {at}"
-    return f"not JSON at byte {at}: {exc.msg.partition(':')[0]}"

@@ -155,6 +155,35 @@ severity = "bad"
     assert [line for line, _ in problems(text)] == [1, 3, 4, 10, 12, 16, 17]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[model]]\nname = "m"\ntarget = "y"\nrecipe = "clasifier"', "'clasifier' is not allowed; did you mean"),
+        ('[[model]]\nname = "m"', 'has no "target" (where the true value stands), and no [[label]] is about it'),
+        ('[[model]]\nname = "m"\ntarget = "y"\nscope = "segment"', '"segment" needs the path'),
+        ('[[model]]\nname = "m"\ntarget = "y"\ncpu_us = -1', "must be a number above 0"),
+        ('[[model]]\nname = "m"\ntarget = "y"\nencode = { a = "idd" }', "did you mean"),
+        ('[[model]]\nname = "m"\ntarget = "y"\nwindows = "1m"', "a list of at most 8 durations"),
+        ('[[label]]\ntopic = "l"\nabout = "od"\nevent = "e"\nvalue = "v"', "'od'; did you mean \"odd\"?"),
+        ('[[label]]\ntopic = "t"\nabout = "odd"\nevent = "e"\nvalue = "v"', "'t' is a source already"),
+        ('[[join]]\nsource = "tt"\nfields = ["a"]\nprefix = "p"', "no source has the topic 'tt'"),
+        ('[[correlation]]\nname = "c"\nmin_strength = 2', "a number between 0 and 1"),
+    ],
+)
+def test_models_labels_joins_and_correlations_are_checked(text, said):
+    assert any(said in problem for _, problem in problems(HEAD + text))
+
+
+def test_a_model_can_learn_from_labels_on_a_topic_of_their_own():
+    found = parse(
+        HEAD + '[[model]]\nname = "m"\nencode = { deep.a = "id" }\n'
+        '[[label]]\ntopic = "l"\nabout = "m"\nevent = "e"\nvalue = "v"'
+    )
+    assert found.models[0].target is None
+    assert found.models[0].encode == (("deep.a", "id"),)
+    assert found.inputs == ("t", "l")
+
+
 def test_windows_line_ends_do_not_shift_lines():
     assert problems(HEAD.replace("\n", "\r\n") + 'kee = "a"\r\n')[0][0] == 4
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from aimass import codec
 from aimass.pipeline import compile_stages, parse
 from aimass.records import Event, LogRecord
-from aimass.stages.collect import CollectStage, Reader
+from aimass.stages.collect import CollectStage
+from aimass.stages.reader import Reader
 from aimass.testing import MemoryOutputs, MemoryRecord, MemoryState, run_stage
 from tests.unit.stages.nasty import NASTY
 

@@ -72,7 +72,13 @@ def streams(records):
 
 STREAMS = streams(list(sources()))
 MAKERS = {name: (lambda i=i: compile_stages(parse(TEXT))[i]) for i, name in enumerate(STREAMS)}
-NOT_STAGES = {"base": "the protocol itself", "condition": "what the decide stage asks"}
+NOT_STAGES = {
+    "base": "the protocol itself",
+    "batch": "what the parts of score see",
+    "condition": "what the decide stage asks",
+    "labels": "a reader of the collect stage",
+    "reader": "readers of the collect stage",
+}
 
 
 def test_every_stage_of_the_package_is_checked():
