@@ -247,6 +247,33 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False, tag="evaluation", omit_d
     challengers: dict[str, float] = {}
 
 
+class Series(msgspec.Struct, frozen=True, gc=False, tag="series"):
+    """The numeric fields of one event, on their way to be compared with those of other sources.
+
+    Parameters
+    ----------
+    id, time, pipeline, source
+        Of the event.
+    key
+        The group within which series are compared: other than the event's key, where keys differ.
+    about
+        The correlation that compares them.
+    entity
+        The event's key.
+    values
+        Its numbers, by the path of the field.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    about: str
+    entity: str
+    values: dict[str, float]
+
+
 class Link(msgspec.Struct, frozen=True, gc=False, tag="link", omit_defaults=True):
     """Two series that move together: which, how strongly, with what lag, since when; or that they ceased to.
 
@@ -320,4 +347,4 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 
 LogRecord = Event | Label | Tick
-Record = Event | Label | Tick | Prediction | Alert | Drift | Evaluation | Link
+Record = Event | Label | Tick | Prediction | Alert | Drift | Evaluation | Series | Link
