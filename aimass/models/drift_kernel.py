@@ -6,28 +6,33 @@ import math
 
 import numpy as np
 
-from aimass.models.kernel import Floats, Ints, kernel
+from aimass.models.kernel import Floats, kernel
 
 WARM = 32  # values from which a column's centre and unit are taken
-LEVELS = 11  # blocks of 8, 16, … 8192 values
+LEVELS = 10  # blocks of 8, 16, … 4096 values
 BASE = 4  # values in half a block of the lowest level
 WIDTH = 128
 FOUND = 7  # numbers in a finding: row, column, stream, before, after, deviations, events
 MEAN, SPREAD = 0, 1
 
 CLIP = 4.0  # units from the centre: what is further counts as this far
-_COUNT, _CENTRE, _UNIT, _RECENT, _N, _SEEN, _FILL, _HALVES, _PATIENCE = range(9)
-_SUM, _PART, _M2, _M3, _M4 = 10, 12, 14, 16, 18  # of both streams
-LAST = 20  # of the last change of the mean: when it was found, deviations, how long ago it had begun then
-_BUFFER = 24
-_PREV = _BUFFER + WARM
-_VAR = _PREV + 2 * LEVELS
-_BLOCKS = _VAR + 2 * LEVELS
+_COUNT, _CENTRE, _UNIT, _RECENT, _N, _SEEN, _FILL, _HALVES, _STRICT = range(9)
+_MEAN, _SUM, _PART, _M2, _M3, _M4 = 9, 11, 13, 15, 17, 19  # of both streams
+LAST = 21  # of the last change of the mean: when it was found, deviations, how long ago it had begun then
+_BUFFER = 24  # the values of the warm-up; after it, the last block of each level
+_PREV = _BUFFER + WARM  # the last half of a block of each level
+_DETAIL = _PREV + 2 * LEVELS  # the variance of half the difference of a block's halves, at each level
+_NOISE = _DETAIL + 2 * LEVELS  # the variance of a block's mean, made of it
+_PAIRS = _NOISE + 2 * LEVELS  # how many blocks it was learned from
 _MEMORY = 4096.0  # values that the moments remember
 _REFERENCE = 65_536.0  # when a reference has so many values, they count half from then on
-_PRIOR = 4.0  # blocks that the guess for a level counts as
-_QUIET = 4.0 / 4096.0
-_STRICT, _STRICTEST = 0.15, 2.0
+_TO_SD = 1.2533141373155003  # of a normal distribution, from mean absolute deviation to standard deviation
+_MOST = 1e6
+_MOST_LEARNED = 25.0  # times the variance expected: what is larger may be a step
+_PRIOR = 16.0  # blocks that the guess for a level counts as
+_ALIKE = 0.7  # units that differ by less are one
+_STRICTER, _STRICTEST = 0.15, 2.0  # every finding makes a column's limits higher by this, in all at most by that
+_RELENT = BASE / 4096.0  # and they come down again by this with every half block
 
 
 @kernel
@@ -58,7 +63,6 @@ def _standard(one: Floats, v: float) -> float:
 def _begin(one: Floats, scratch: Floats) -> None:
     """Take centre and unit from the values of the warm-up: median and median deviation."""
     old = one[_UNIT]
-    scratch[:] = one[_BUFFER : _BUFFER + WARM]
     centre = _median(scratch)
     low, high = scratch[0], scratch[WARM - 1]
     for i in range(WARM):
@@ -66,7 +70,7 @@ def _begin(one: Floats, scratch: Floats) -> None:
     unit = 1.4826 * _median(scratch)
     if unit == 0.0:
         unit = max(high - centre, centre - low) / CLIP
-    if 0.5 * unit < old < 2.0 * unit:
+    if _ALIKE * unit < old and _ALIKE * old < unit:
         unit = old
     one[_CENTRE], one[_UNIT] = centre, unit
 
@@ -76,7 +80,7 @@ def _learn_moments(one: Floats, stream: int, u: float) -> None:
     """Learn how a value is spread about the reference's mean; two values at the limits are taken as seen before."""
     n = one[_SEEN]
     a = max(1.0 / n, 1.0 / _MEMORY)
-    d = u - (one[_SUM + stream] / one[_N] if one[_N] > 0.0 else u)
+    d = u - one[_MEAN + stream]
     d2 = d * d
     one[_M2 + stream] += a * (d2 - one[_M2 + stream])
     one[_M3 + stream] += a * (d2 * d - one[_M3 + stream])
@@ -95,7 +99,7 @@ def _stretch(one: Floats, stream: int, z: float, blocks: float, independent: flo
 
     Cornish and Fisher's expansion of Student's quantile; Wilson and Hilferty's of the gamma distribution's.
     """
-    v = 2.0 + 0.66 * blocks
+    v = 2.0 + blocks
     z2 = z * z
     t = z * (1.0 + (z2 + 1.0) / (4.0 * v) + (5.0 * z2 * z2 + 16.0 * z2 + 3.0) / (96.0 * v * v))
     m2 = _variance(one, stream)
@@ -111,50 +115,60 @@ def _stretch(one: Floats, stream: int, z: float, blocks: float, independent: flo
 
 
 @kernel
-def _expected(one: Floats, stream: int, level: int) -> float:
-    """Return the variance of a block's mean: as measured at its level, and as it grew below while that is little.
+def _measure(one: Floats, stream: int) -> None:
+    """Set the variance of means of blocks, from top to bottom.
 
-    In independent values it halves from level to level; in dependent ones, and in seasons, it does not.
+    The mean of a block lies as far from that of all as the sum of: half the difference of the halves of the block that
+    it is half of, of that one's, and so on. Steps count once in each of these, seasons always. Where little was
+    measured, a level is taken to be as the one below it foretells.
     """
-    at = _VAR + stream * LEVELS
-    independent = _variance(one, stream) / (2.0 * BASE)
-    known, ratio = independent, 0.5
-    for k in range(level + 1):
-        n = one[at + k - _VAR + _BLOCKS]
-        guess = known * ratio if k > 0 else known
-        now = (n * one[at + k] + _PRIOR * guess) / (n + _PRIOR)
-        now = max(now, independent)
+    at, top = _DETAIL + stream * LEVELS, LEVELS - 1
+    floor = _variance(one, stream) / (2 * BASE)
+    known, ratio = floor, 0.5
+    for k in range(LEVELS):
+        n = one[_PAIRS + k]
+        now = max((n * one[at + k] + _PRIOR * known * ratio) / (n + _PRIOR), 1e-3 * floor)
         if k > 0:
             ratio = min(max(now / known, 0.5), 1.0)
-        known, independent = now, independent * 0.5
-    return known
+        known = now
+        one[_NOISE + stream * LEVELS + k] = now
+    total = one[_NOISE + stream * LEVELS + top]
+    for i in range(LEVELS):
+        k = _NOISE + stream * LEVELS + top - i
+        own = one[k]
+        one[k] = max(total, floor / (1 << (top - i)))
+        total += own
+
+
+@kernel
+def _learn_detail(one: Floats, stream: int, level: int, detail: float) -> None:
+    n = one[_PAIRS + level]
+    if stream == MEAN:
+        n += 1.0
+        one[_PAIRS + level] = n
+    k = stream * LEVELS + level
+    a = max(1.0 / n, 1.0 / (64.0 + 2048.0 / (2 * BASE * (1 << level))))
+    seen = min(detail * detail, _MOST_LEARNED * one[_NOISE + k])
+    one[_DETAIL + k] += a * (seen - one[_DETAIL + k])
 
 
 @kernel
 def _test(one: Floats, stream: int, level: int, block: float, limits: Floats) -> float:
-    """Return how far a block's mean is from the reference's if that is a change, in limits; else 0. Learn from it."""
+    """Return how far a block's mean is from the reference's if that is a change, in limits; else 0."""
     size = float(2 * BASE * (1 << level))
     before = one[_N] - size
     if before < size:
         return 0.0
     d = block / size - (one[_SUM + stream] - block) / before
-    variance = _expected(one, stream, level)
-    wide = 1.0 + size / before
-    z2 = d * d / (variance * wide)
-    limit = limits[level] * one[_PATIENCE]
-    excess = 0.0
-    if z2 > limit * limit:
-        blocks = one[_BLOCKS + stream * LEVELS + level] + _PRIOR
-        independent = max(_variance(one, stream) / variance, 1.0)
-        z = math.sqrt(z2)
-        q = _stretch(one, stream, limit, blocks, independent, 1.0 if d > 0.0 else -1.0)
-        excess = z / q if z > q else 0.0
-    k = stream * LEVELS + level
-    one[_BLOCKS + k] += 1.0
-    a = max(1.0 / one[_BLOCKS + k], 1.0 / (64.0 + 2048.0 / (BASE * (1 << level))))
-    seen = min(d * d / wide, 25.0 * variance)
-    one[_VAR + k] += a * (seen - one[_VAR + k])
-    return excess
+    variance = one[_NOISE + stream * LEVELS + level] * (1.0 + size / before)
+    limit = limits[level] * (1.0 + one[_STRICT])
+    if d * d <= limit * limit * variance:
+        return 0.0
+    independent = max(_variance(one, stream) / one[_NOISE + stream * LEVELS + level], 1.0)
+    side = 1.0 if d > 0.0 else -1.0
+    z = abs(d) / math.sqrt(variance)
+    q = _stretch(one, stream, limit, one[_PAIRS + level] + _PRIOR, independent, side)
+    return z / q if z > q else 0.0
 
 
 @kernel
@@ -165,12 +179,16 @@ def _blocks(one: Floats, stream: int, limits: Floats) -> float:
     halves = int(one[_HALVES])
     most = 0.0
     for level in range(LEVELS):
-        k = _PREV + stream * LEVELS + level
-        block = one[k] + half
-        one[k] = half
-        if halves >= 2:
-            most = max(most, _test(one, stream, level, block, limits))
-        if halves & 1 or halves == 0:
+        k = stream * LEVELS + level
+        if halves == 0:
+            one[_PREV + k] = half
+            break
+        block = one[_PREV + k] + half
+        most = max(most, _test(one, stream, level, block, limits))
+        if halves & 1:
+            _learn_detail(one, stream, level, (half - one[_PREV + k]) / (2 * BASE * (1 << level)))
+        one[_PREV + k], one[_BUFFER + k] = half, block
+        if halves & 1 == 0:
             break
         halves >>= 1
         half = block
@@ -178,32 +196,157 @@ def _blocks(one: Floats, stream: int, limits: Floats) -> float:
 
 
 @kernel
-def _fit(one: Floats, stream: int) -> int:
-    """Return the level whose last block differs most from all before it: how long ago the change began."""
-    best, found = 0.0, 0
-    halves = int(one[_HALVES])
+def _describe(one: Floats, stream: int, out: Floats) -> None:
+    """Tell before, after, deviations and events of a change: of the last blocks, take that which differs most."""
+    best = 0.0
+    halves = int(one[_HALVES]) + 1
     for level in range(LEVELS):
         size = float(2 * BASE * (1 << level))
         before = one[_N] - size
-        if halves < 2 or before < BASE:
+        if halves >> level < 2 or before < BASE:
             break
-        block = _last(one, stream, level)
-        d = block / size - (one[_SUM + stream] - block) / before
-        z2 = d * d / (1.0 / size + 1.0 / before)
+        block = one[_BUFFER + stream * LEVELS + level]
+        old, new = (one[_SUM + stream] - block) / before, block / size
+        z2 = (new - old) * (new - old) / (1.0 / size + 1.0 / before)
         if z2 > best:
-            best, found = z2, level
-        halves >>= 1
-    return found
+            best = z2
+            out[3], out[4] = old, new
+            out[6] = size + BASE * (halves % (1 << level))
+    sd = math.sqrt(_variance(one, stream))
+    out[5] = (out[4] - out[3]) / sd
+    unit = one[_UNIT]
+    if stream == SPREAD:
+        out[3], out[4] = _TO_SD * unit * out[3], _TO_SD * unit * out[4]
+        return
+    out[3] = one[_CENTRE] + unit * out[3]
+    is_far = abs(out[4]) > 0.75 * CLIP
+    out[4] = one[_RECENT] if is_far else one[_CENTRE] + unit * out[4]
+    if is_far:
+        out[5] = min(max((out[4] - out[3]) / max(unit * sd, 1e-200), -_MOST), _MOST)
 
 
 @kernel
-def _last(one: Floats, stream: int, level: int) -> float:
-    """Return the sum of the last two halves of a level, the latest one ending where it did."""
-    k = _PREV + stream * LEVELS + level
-    return one[k] + one[k + 1] if False else one[k]
+def _restart(one: Floats, stream: int) -> None:
+    """Forget the reference and begin a new one; what was learned of the column's noise stays."""
+    one[_COUNT] = one[_N] = one[_FILL] = one[_HALVES] = 0.0
+    one[_SUM : _SUM + 2] = 0.0
+    one[_PART : _PART + 2] = 0.0
+    one[_BUFFER:_DETAIL] = 0.0
+    one[_STRICT] = min(one[_STRICT] + _STRICTER, _STRICTEST)
+    if stream == SPREAD:
+        one[_UNIT] = 0.0
 
 
 @kernel
-def scan(state: Floats, values: Floats, limits: Floats, scratch: Floats, found: Floats, at: int) -> int:
-    """Take values, column by column; return how many changes were found."""
-    return 0
+def _take(one: Floats, v: float, limits: Floats) -> int:
+    """Take one value of a column that is warm; return the stream that changed, or −1."""
+    u = _standard(one, v)
+    w = abs(u)
+    one[_SEEN] += 1.0
+    _learn_moments(one, MEAN, u)
+    _learn_moments(one, SPREAD, w)
+    one[_PART] += u
+    one[_PART + 1] += w
+    one[_FILL] += 1.0
+    if one[_FILL] < BASE:
+        return -1
+    one[_FILL] = 0.0
+    one[_N] += BASE
+    one[_SUM] += one[_PART]
+    one[_SUM + 1] += one[_PART + 1]
+    one[_MEAN], one[_MEAN + 1] = one[_SUM] / one[_N], one[_SUM + 1] / one[_N]
+    one[_STRICT] -= one[_STRICT] * _RELENT
+    mean, spread = _blocks(one, MEAN, limits), _blocks(one, SPREAD, limits)
+    if mean > 0.0 or spread > 0.0:
+        return MEAN if mean >= 0.8 * spread else SPREAD
+    one[_HALVES] += 1.0
+    if one[_HALVES] % 8 == 0:
+        _measure(one, MEAN)
+        _measure(one, SPREAD)
+    if one[_N] >= _REFERENCE:
+        one[_N] *= 0.5
+        one[_SUM] *= 0.5
+        one[_SUM + 1] *= 0.5
+    return -1
+
+
+@kernel
+def _warm(one: Floats, scratch: Floats, limits: Floats) -> int:
+    """Begin a reference with the values of the warm-up."""
+    values = one[_BUFFER : _BUFFER + WARM].copy()
+    one[_BUFFER : _BUFFER + WARM] = 0.0
+    scratch[:] = values
+    _begin(one, scratch)
+    _measure(one, MEAN)
+    _measure(one, SPREAD)
+    for i in range(WARM):
+        _take(one, values[i], limits)
+    return -1
+
+
+@kernel
+def scan(state: Floats, values: Floats, limits: Floats, seen: float, found: Floats) -> int:
+    """Take rows of values, column by column; return how many changes were found.
+
+    Parameters
+    ----------
+    state
+        Columns × `WIDTH`: changed in place.
+    values
+        Rows × columns; NaN is no value.
+    limits
+        How many standard deviations are a change, for each level.
+    seen
+        How many rows came before these.
+    found
+        Where to put findings: `FOUND` numbers each.
+    """
+    count = 0
+    scratch = np.empty(WARM)
+    for j in range(len(state)):
+        one = state[j]
+        for i in range(len(values)):
+            v = values[i, j]
+            if v != v:
+                continue
+            one[_RECENT] += (v - one[_RECENT]) * 0.125
+            if one[_COUNT] < WARM:
+                one[_BUFFER + int(one[_COUNT])] = v
+                one[_COUNT] += 1.0
+                if one[_COUNT] == WARM:
+                    _warm(one, scratch, limits)
+                continue
+            stream = _take(one, v, limits)
+            if stream >= 0:
+                out = found[count]
+                out[0], out[1], out[2] = i, j, stream
+                _describe(one, stream, out)
+                if stream == MEAN:
+                    one[LAST], one[LAST + 1], one[LAST + 2] = seen + i, out[5], out[6]
+                _restart(one, stream)
+                count += 1
+    return count
+
+
+@kernel
+def moved(state: Floats, events: float, found: Floats) -> None:
+    """Set for each column how far the mean of about its last events is from that of all before, in deviations.
+
+    0 where the difference is within what the column does by itself.
+    """
+    level = 0
+    while level < LEVELS - 1 and 2 * BASE * (1 << level) < events:
+        level += 1
+    for j in range(len(state)):
+        one = state[j]
+        found[j] = 0.0
+        for k in range(max(level - 1, 0), level + 1):
+            size = float(2 * BASE * (1 << k))
+            before = one[_N] - size
+            if int(one[_HALVES]) >> k < 2 or before < BASE:
+                continue
+            block = one[_BUFFER + k]
+            d = block / size - (one[_SUM] - block) / before
+            noise = math.sqrt(one[_NOISE + k] * (1.0 + size / before))
+            if abs(d) > 3.0 * noise and abs(d) > abs(found[j]) * math.sqrt(_variance(one, MEAN)):
+                found[j] = d / math.sqrt(_variance(one, MEAN))
