@@ -1,17 +1,17 @@
 """Drift: that the distribution of a number changed, in its mean or its spread, found within tens of events.
 
-Every column is cut into blocks of 8, 16, … 8192 values. A block's mean is compared with the mean of all values before it
-since the last change, in the standard deviations that means of such blocks *have had in this column*: the noise is
-measured at each length, so that dependent values, daily profiles and heavy tails raise no alarm by being what they are.
-Like ADWIN (Bifet & Gavaldà, "Learning from time-varying data with adaptive windowing", SDM 2007) it looks at all lengths
-at once and needs no size of change; unlike ADWIN it does not take values to be independent. The price of not knowing
-better: a movement that comes back again and again within the noise's memory is in time taken for noise.
+Every column is cut into blocks of 8, 16, … 4096 values. A block's mean is compared with the mean of all values before
+it since the last change, in the standard deviations that means of such blocks *have had in this column*: the noise is
+measured at each length, so that dependent values, daily profiles and heavy tails raise no alarm by being what they
+are. Like ADWIN (Bifet & Gavaldà, "Learning from time-changing data with adaptive windowing", SDM 2007) it looks at all
+lengths at once and needs no size of change; unlike ADWIN it does not take values to be independent. The price: a
+movement that comes back again and again is in time taken for noise.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -23,7 +23,7 @@ from aimass.models.kernel import Floats
 
 _HEAD = struct.Struct("<4sHHQd")
 _MAGIC, _VERSION = b"AMDW", 1
-_ALARMS = 0.2  # false ones in 100,000 independent rows, all columns and lengths together
+_ALARMS = 0.3  # false ones in 100,000 independent rows, all columns and lengths together
 _CAUSES = 5
 
 

@@ -76,10 +76,8 @@ def _begin(one: Floats, scratch: Floats) -> None:
 
 
 @kernel
-def _learn_moments(one: Floats, stream: int, u: float) -> None:
-    """Learn how a value is spread about the reference's mean; two values at the limits are taken as seen before."""
-    n = one[_SEEN]
-    a = max(1.0 / n, 1.0 / _MEMORY)
+def _learn_moments(one: Floats, stream: int, u: float, a: float) -> None:
+    """Learn how a value is spread about the reference's mean."""
     d = u - one[_MEAN + stream]
     d2 = d * d
     one[_M2 + stream] += a * (d2 - one[_M2 + stream])
@@ -89,7 +87,8 @@ def _learn_moments(one: Floats, stream: int, u: float) -> None:
 
 @kernel
 def _variance(one: Floats, stream: int) -> float:
-    rare = 2.0 / min(one[_SEEN] + 1.0, _MEMORY)
+    """Return the variance of values, as if one at the limit had been seen before: the first rare one is no wonder."""
+    rare = 1.0 / min(one[_SEEN] + 1.0, _MEMORY)
     return one[_M2 + stream] + rare * CLIP * CLIP
 
 
@@ -104,7 +103,7 @@ def _stretch(one: Floats, stream: int, z: float, blocks: float, independent: flo
     t = z * (1.0 + (z2 + 1.0) / (4.0 * v) + (5.0 * z2 * z2 + 16.0 * z2 + 3.0) / (96.0 * v * v))
     m2 = _variance(one, stream)
     skew = side * one[_M3 + stream] / (m2 * math.sqrt(m2))
-    rare = 2.0 / min(one[_SEEN] + 1.0, _MEMORY)
+    rare = 1.0 / min(one[_SEEN] + 1.0, _MEMORY)
     heavy = (one[_M4 + stream] + rare * CLIP * CLIP * CLIP * CLIP) / (m2 * m2) - 3.0
     heavy = max(heavy - 1.5 * skew * skew, 0.0) / independent
     g = skew / math.sqrt(independent)
@@ -124,13 +123,14 @@ def _measure(one: Floats, stream: int) -> None:
     """
     at, top = _DETAIL + stream * LEVELS, LEVELS - 1
     floor = _variance(one, stream) / (2 * BASE)
-    known, ratio = floor, 0.5
+    known, ratio = 2.0 * floor, 0.5
     for k in range(LEVELS):
         n = one[_PAIRS + k]
-        now = max((n * one[at + k] + _PRIOR * known * ratio) / (n + _PRIOR), 1e-3 * floor)
-        if k > 0:
-            ratio = min(max(now / known, 0.5), 1.0)
-        known = now
+        guess, trust = known * ratio, n / (n + _PRIOR)
+        now = max(guess + trust * (one[at + k] - guess), 1e-3 * floor)
+        guess += trust * (now - guess)
+        ratio = min(max(guess / known, 0.5), 1.0)
+        known = guess
         one[_NOISE + stream * LEVELS + k] = now
     total = one[_NOISE + stream * LEVELS + top]
     for i in range(LEVELS):
@@ -157,7 +157,7 @@ def _test(one: Floats, stream: int, level: int, block: float, limits: Floats) ->
     """Return how far a block's mean is from the reference's if that is a change, in limits; else 0."""
     size = float(2 * BASE * (1 << level))
     before = one[_N] - size
-    if before < size:
+    if before < WARM or before * 8.0 < size or one[_PAIRS] < _PRIOR:
         return 0.0
     d = block / size - (one[_SUM + stream] - block) / before
     variance = one[_NOISE + stream * LEVELS + level] * (1.0 + size / before)
@@ -167,7 +167,7 @@ def _test(one: Floats, stream: int, level: int, block: float, limits: Floats) ->
     independent = max(_variance(one, stream) / one[_NOISE + stream * LEVELS + level], 1.0)
     side = 1.0 if d > 0.0 else -1.0
     z = abs(d) / math.sqrt(variance)
-    q = _stretch(one, stream, limit, one[_PAIRS + level] + _PRIOR, independent, side)
+    q = _stretch(one, stream, limit, one[_PAIRS + level] + 2.0 * _PRIOR, independent, side)
     return z / q if z > q else 0.0
 
 
@@ -243,8 +243,9 @@ def _take(one: Floats, v: float, limits: Floats) -> int:
     u = _standard(one, v)
     w = abs(u)
     one[_SEEN] += 1.0
-    _learn_moments(one, MEAN, u)
-    _learn_moments(one, SPREAD, w)
+    a = max(1.0 / one[_SEEN], 1.0 / _MEMORY)
+    _learn_moments(one, MEAN, u, a)
+    _learn_moments(one, SPREAD, w, a)
     one[_PART] += u
     one[_PART + 1] += w
     one[_FILL] += 1.0
