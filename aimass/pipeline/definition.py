@@ -220,7 +220,8 @@ class Pipeline:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The topics that the pipeline collects from: its sources' and its labels'."""
-        return tuple(dict.fromkeys(one.topic for one in (*self.sources, *self.labels)))
+        topics = [source.topic for source in self.sources] + [label.topic for label in self.labels]
+        return tuple(dict.fromkeys(topics))
 
 
 #: Sections by their name in the file: the attribute of `Pipeline`, the class, and whether there may be many.

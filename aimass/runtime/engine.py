@@ -19,6 +19,7 @@ from aimass.runtime.driver import App, make_app
 from aimass.runtime.lane import Lane, Pace, Reader
 from aimass.runtime.log import KafkaLog, Target
 from aimass.runtime.metrics import Metrics
+from aimass.runtime.observe import Observer
 from aimass.runtime.outputs import Channel, OutputBuffer
 from aimass.runtime.partition import Partition, PartitionSpec
 from aimass.runtime.store import RocksStore
@@ -201,10 +202,15 @@ class Engine:
         tables = 4
         max_live = self.settings.state_cache_mb * (1 << 20) // _LIVE_ENTRY_BYTES // tables // self._max_partitions()
 
+        told = [wiring.channels[side].topic for side in ("drifts", "evaluations") if side in wiring.channels]
+        observe = Observer(self._metrics, self.pipeline, told)
+
         def make() -> Partition:
             stage = wiring.stage()
             outputs = OutputBuffer(stage.name, tp.partition, channels, wiring.deadletters)
-            return Partition(spec, stage, self._store.partition(name), outputs, self._log, max(1_000, max_live))
+            return Partition(
+                spec, stage, self._store.partition(name), outputs, self._log, max(1_000, max_live), observe
+            )
 
         return make
 

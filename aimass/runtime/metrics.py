@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _STAGE = ("pipeline", "agent")
 _PARTITION = ("pipeline", "agent", "topic", "partition")
+_MODEL = ("pipeline", "model", "partition")
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2, 0.35, 0.6, 1, 2, 5, 15, 60)
 _RECORDS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 
@@ -41,6 +42,9 @@ class Metrics:
     buffered_records: Gauge = field(init=False)
     live_entries: Gauge = field(init=False)
     state_bytes: Gauge = field(init=False)
+    drifts: Counter = field(init=False)
+    labels: Gauge = field(init=False)
+    quality: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         r = self.registry
@@ -79,6 +83,19 @@ class Metrics:
             "buffered_records": Gauge("aimass_buffered_records", "Fetched, not yet taken", _PARTITION, registry=r),
             "live_entries": Gauge("aimass_state_live_entries", "State entries held in memory", _PARTITION, registry=r),
             "state_bytes": Gauge("aimass_state_disk_bytes", "Size of the worker's RocksDB", registry=r),
+            "drifts": Counter(
+                "aimass_drifts",
+                "Changes found in a model's inputs, predictions, labels or loss",
+                ("pipeline", "model", "what"),
+                registry=r,
+            ),
+            "labels": Gauge("aimass_model_labels", "Labels that a model was measured on", _MODEL, registry=r),
+            "quality": Gauge(
+                "aimass_model_quality",
+                "Prequential metrics of a model (label `metric`), and its baselines'",
+                (*_MODEL, "metric"),
+                registry=r,
+            ),
         }.items():
             object.__setattr__(self, name, metric)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,8 @@ class Partition:
         Where the stage's outputs gather.
     log
         Opens the writer and reads the changelog.
+    observe
+        Told of the records of each commit, once they are final.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Partition:
         outputs: OutputBuffer,
         log: WriterFactory,
         max_live: int = 100_000,
+        observe: Callable[[Mapping[Target, list[Any]]], None] = lambda committed: None,
     ) -> None:
         self.spec = spec
         self.stage = stage
@@ -108,6 +111,7 @@ class Partition:
         self.committed: int | None = None
         self._outputs = outputs
         self._log = log
+        self._observe = observe
         self._writer: Writer | None = None
         self._watermark = -math.inf
         self._since: list[SourceRecord] = []
@@ -338,6 +342,7 @@ class Partition:
         self.state.store.write(rows, ends[self.spec.changelog])
         self.state.landed()
         self.committed = position
+        self._observe(records)
         return count
 
     def _cut(self) -> tuple[dict[Target, list[Any]], dict[bytes, bytes | None], int]:

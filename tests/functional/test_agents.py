@@ -12,20 +12,20 @@ import pytest
 from faust.types import TP
 
 from agents import app as agents_app
-from agents import collect_events, decide_alerts, score_events
+from agents import collect_events, correlate_sources, decide_alerts, score_events
 from aimass.pipeline import parse
-from aimass.records import Event, Prediction, Tick
+from aimass.records import Event, Label, Prediction, Tick
 from aimass.runtime.chunk import Chunk, ChunkSchema
 from aimass.runtime.engine import Engine
 from aimass.runtime.metrics import Metrics
 from aimass.runtime.store import RocksStore
 from aimass.settings import Settings
 
-PIPELINE = parse('name = "p"\n[[source]]\ntopic = "one"\n[[source]]\ntopic = "two"')
-LAYOUT = agents_app.Layout.of("p", ("one", "two"))
-PARTITIONS = {"one": 2, "two": 3, "p.log": 4, "p.predictions": 4, "p.alerts": 4, "p.deadletters": 4}
-READS = {"collect": {"one", "two"}, "score": {"p.log"}, "decide": {"p.predictions"}}
-WRITES = {"collect": "p.log", "score": "p.predictions", "decide": "p.alerts"}
+PIPELINE = parse('name = "p"\n[[source]]\ntopic = "one"\n[[source]]\ntopic = "two"\n[[correlation]]\nname = "moves"')
+LAYOUT = agents_app.Layout.of("p", ("one", "two"), correlates=True)
+PARTITIONS = {"one": 2, "two": 3, **{topic.name: 4 for topic in LAYOUT.own}}
+READS = {"collect": {"one", "two"}, "score": {"p.log"}, "decide": {"p.predictions"}, "correlate": {"p.series"}}
+WRITES = {"collect": "p.log", "score": "p.predictions", "decide": "p.alerts", "correlate": "p.links"}
 
 Build = Callable[..., Engine]
 
@@ -59,13 +59,15 @@ async def test_each_stage_reads_and_writes_the_right_topics(build: Build) -> Non
     assert {stage.wiring.stage().name for stage in engine.stages.values()} == READS.keys()
     assert {stage.wiring.deadletters.topic for stage in engine.stages.values()} == {"p.deadletters"}
     by_key = {name: stage.wiring.channels[""].by_key for name, stage in engine.stages.items()}
-    assert by_key == {"collect": True, "score": False, "decide": False}, "only the log is distributed anew"
+    assert by_key == {"collect": True, "score": False, "decide": False, "correlate": False}, (
+        "only the log is distributed anew"
+    )
 
 
 async def test_stages_are_given_what_their_topics_hold(build: Build) -> None:
     stages = build(*agents_app.AGENTS).stages
     assert set(stages["collect"].wiring.inputs.values()) == {None}, "bytes as they came"
-    assert stages["score"].wiring.inputs["p.log"] == Event | Tick
+    assert stages["score"].wiring.inputs["p.log"] == Event | Label | Tick
     assert Prediction in (*getattr(stages["decide"].wiring.inputs["p.predictions"], "__args__", ()), Prediction)
 
 
@@ -73,7 +75,7 @@ async def test_every_input_has_a_changelog_of_its_own(build: Build) -> None:
     stages = build(*agents_app.AGENTS).stages
     used = [stage.wiring.changelog(topic) for stage in stages.values() for topic in sorted(stage.wiring.inputs)]
     made = {name: count for name, count, _ in LAYOUT.changelogs(PARTITIONS)}
-    assert len(set(used)) == len(used) == 4
+    assert len(set(used)) == len(used) == 5
     assert made.keys() == set(used)
     assert made["p.collect.two-changelog"] == PARTITIONS["two"], "as many partitions as its input"
 
@@ -94,7 +96,7 @@ class FakeRuntime:
         self.chunks.append(chunk)
 
 
-@pytest.mark.parametrize("module", [collect_events, score_events, decide_alerts])
+@pytest.mark.parametrize("module", [collect_events, score_events, decide_alerts, correlate_sources])
 async def test_agents_hand_chunks_to_their_runtime(module: ModuleType) -> None:
     app = faust.App("functional", broker="aimass://127.0.0.1:1", store="memory://", web_enabled=False)
     runtime = FakeRuntime()
