@@ -87,7 +87,7 @@ class ArrayMember:
     def encode(self) -> bytes:
         """Return the settings and arrays as bytes."""
         settings = {"width": self.width, "classes": self.classes, **self.settings}
-        return pack(self.kind, self.version, settings, [getattr(self, name) for name in self.names])
+        return pack(self.kind, self.version, settings, self._stored())
 
     @classmethod
     def decode(cls: type[A], raw: bytes) -> A:
@@ -103,16 +103,32 @@ class ArrayMember:
         settings, arrays = unpack(raw, cls.kind, cls.version)
         try:
             made = cls(**settings)
-        except TypeError as exc:
-            raise SnapshotVersionMismatch(f"a {cls.kind} member has no such settings: {exc}; rebuild it") from exc
-        if len(arrays) != len(cls.names):
-            raise StateError(f"a {cls.kind} member has {len(cls.names)} arrays, not {len(arrays)}; rebuild it")
-        for name, array in zip(cls.names, arrays, strict=True):
-            fresh: npt.NDArray[Any] = getattr(made, name)
-            if fresh.dtype != array.dtype or fresh.ndim != array.ndim:
-                raise StateError(f"array {name} of a {cls.kind} member does not fit; rebuild it")
-            setattr(made, name, array)
+            made._restore(arrays)
+        except (TypeError, ValueError) as exc:
+            raise StateError(f"the snapshot of a {cls.kind} member does not fit: {exc}; rebuild it") from exc
         return made
+
+    def _stored(self) -> list[npt.NDArray[Any]]:
+        """Return the arrays that a snapshot holds."""
+        return [getattr(self, name) for name in self.names]
+
+    def _restore(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        """Take the arrays of a snapshot; ValueError when they cannot be of this member."""
+        for name, array in zip(self.names, arrays, strict=True):
+            fresh: npt.NDArray[Any] = getattr(self, name)
+            if (fresh.dtype, fresh.shape) != (array.dtype, array.shape):
+                raise ValueError(f"array {name} is {array.dtype}{array.shape}")
+            setattr(self, name, array)
+
+    def _inputs(self, x: Floats, y: Floats, learn: Bools) -> tuple[Floats, Floats, Bools]:
+        """Return a batch in the one layout that kernels are compiled for; what cannot be learned is not to be."""
+        if x.shape[1] != self.width:
+            raise ValueError(f"rows of {x.shape[1]} columns for a member of {self.width}")
+        y = np.ascontiguousarray(y, np.float64)
+        known = y == y
+        if self.classes > 1:
+            known = (y >= 0.0) & (y < self.classes)
+        return np.ascontiguousarray(x, np.float64), y, np.ascontiguousarray(learn & known)
 
 
 def pack(kind: str, version: int, settings: dict[str, Any], arrays: Sequence[npt.NDArray[Any]]) -> bytes:
@@ -201,12 +217,3 @@ def widened(array: npt.NDArray[Any], *shape: int) -> npt.NDArray[Any]:
     larger = np.zeros(shape, array.dtype)
     larger[tuple(slice(side) for side in array.shape)] = array
     return larger
-
-
-def contiguous(x: Floats, y: Floats, learn: Bools) -> tuple[Floats, Floats, Bools]:
-    """Return the three as the one layout that kernels are compiled for."""
-    return (
-        np.ascontiguousarray(x, np.float64),
-        np.ascontiguousarray(y, np.float64),
-        np.ascontiguousarray(learn, np.bool_),
-    )

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from aimass.models.kernel import Bools, Floats, kernel
-from aimass.models.members.base import ArrayMember, contiguous, widened
+from aimass.models.members.base import ArrayMember, widened
 from aimass.models.members.numerics import exp
 
 _QUICK = 200.0  # events that a quickened rate lasts
@@ -137,7 +137,7 @@ def _run(
                 m[k] += w[k, j] * z[j]
         _link(m, link, head, p[i])
         new = head[_N] == 0.0
-        if learn[i] and y[i] == y[i]:
+        if learn[i]:
             _step(z, m, link, y[i], rate * head[_FACTOR], w, g, head, p[i])
             _learn_scale(x[i], scale)
             _learn_head(y[i], link, head)
@@ -176,7 +176,7 @@ class _Linear(ArrayMember):
 
     def run(self, x: Floats, y: Floats, learn: Bools) -> Floats:
         """Predict each row, then learn it; see `Member`."""
-        x, y, learn = contiguous(x, y, learn)
+        x, y, learn = self._inputs(x, y, learn)
         p = np.empty((len(x), self.classes))
         _run(x, y, learn, self._link, self._rate, self.weights, self.squares, self.scale, self.head, p)
         return p
