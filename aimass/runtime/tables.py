@@ -58,7 +58,8 @@ class ObjectTable(Generic[T]):
         self.prefix = _prefix(spec.name)
         self._spec = spec
         self._source = source
-        self._max_live = max_live
+        self._max_live = max_live if spec.live is None else min(spec.live, max_live)
+        self._kept = max_live // 2 if spec.live is None else self._max_live
         self._expiry = _Expiry(spec.ttl_s)
         self._live: dict[str, T] = {}
         self._touched: dict[str, float] = {}
@@ -71,6 +72,8 @@ class ObjectTable(Generic[T]):
             found = self._load(key)
         elif self._spec.ttl_s is not None and self._expiry.expired(self._touched[key], self._source.now):
             found = _GONE
+        if self._spec.live is not None and key in self._live:
+            self._live[key] = self._live.pop(key)  # used last: the last to be let go
         return None if found is _GONE else found
 
     def _load(self, key: str) -> T:
@@ -120,7 +123,7 @@ class ObjectTable(Generic[T]):
         """Let the oldest clean objects go when there are too many. Their rows must be readable elsewhere."""
         if len(self._live) <= self._max_live:
             return
-        for key in list(self._live)[: len(self._live) - self._max_live // 2]:
+        for key in list(self._live)[: len(self._live) - self._kept]:
             if key not in self._dirty:
                 del self._live[key]
                 self._touched.pop(key, None)

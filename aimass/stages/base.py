@@ -45,12 +45,16 @@ class ObjectSpec(Generic[T]):
         To bytes and back; called once a commit and once a load, not once an event.
     ttl_s
         Rows untouched for this long (event time, seconds) are gone; ``None`` keeps them.
+    live
+        How many objects may stay in memory between commits, those used last; ``None``: as many as of any table. For
+        objects that are large.
     """
 
     name: str
     encode: Callable[[T], bytes]
     decode: Callable[[bytes], T]
     ttl_s: float | None = None
+    live: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,353 @@
+"""Large learned objects, kept exactly: a snapshot now and then, and between snapshots a journal of what was learned.
+
+::
+
+    snapshot.<name>   key                the object at event c, a multiple of `every`
+    journal.<name>    key ⟨1f⟩ group     what events 64·group … 64·group + 63 of the key brought: 64 at most
+
+The live object moves on without being written. Whoever has to restore it (another worker, the same one after a batch
+that failed or an eviction) decodes the snapshot and runs the journal. So an object must be an exact automaton: the same
+snapshot and the same inputs give the same bits. A row of the journal is a function of its events alone, however they
+were cut into batches and commits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from aimass.errors import SnapshotVersionMismatch
+from aimass.models.kernel import Floats, Ints
+from aimass.stages.base import Objects, ObjectSpec, State
+
+GROUP = 64
+_VERSION = 1
+_SNAPSHOT = struct.Struct("<BHQ")  # version, width, events
+_JOURNAL = struct.Struct("<BBHH")  # version, rows, columns / 8 of x, of votes
+_NARROWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What events bring to a learned object: everything that it may depend on.
+
+    Parameters
+    ----------
+    x
+        Events × features; NaN where one is absent.
+    y
+        Labels; NaN where there is none.
+    ops
+        What to do with each event, as the object defines it: 0 … 32767.
+    votes
+        Events × numbers that were kept for the event (what members said of it, when its label comes later); NaN is
+        absent. An object may see more columns of NaN at the end, or fewer, when it is restored.
+    """
+
+    x: Floats
+    y: Floats
+    ops: Ints
+    votes: Floats
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice) -> Inputs:
+        return Inputs(self.x[rows], self.y[rows], self.ops[rows], self.votes[rows])
+
+
+def inputs(x: Floats, y: Floats | None = None, ops: Ints | None = None, votes: Floats | None = None) -> Inputs:
+    """Return the inputs of events, with what is left out: no labels, op 0, no votes.
+
+    Examples
+    --------
+    >>> inputs(np.zeros((2, 3))).y
+    array([nan, nan])
+    """
+    n = len(x)
+    return Inputs(
+        np.ascontiguousarray(x, np.float64),
+        np.full(n, np.nan) if y is None else np.ascontiguousarray(y, np.float64),
+        np.zeros(n, np.int64) if ops is None else np.ascontiguousarray(ops, np.int64),
+        np.empty((n, 0)) if votes is None else np.ascontiguousarray(votes, np.float64),
+    )
+
+
+class Automaton(Protocol):
+    """A learned object: what it answers and becomes depends on its state and its inputs, to the last bit."""
+
+    def run(self, x: Floats, y: Floats, ops: Ints, votes: Floats) -> Any:
+        """Take the next events; how they are cut into calls does not show. ``x`` may be wider than before."""
+
+    def encode(self) -> bytes:
+        """Return its state."""
+
+
+T = TypeVar("T", bound=Automaton)
+
+
+class _Live(Generic[T]):
+    """A live object, where it is, and the last snapshot of it: the only thing of it that its row holds."""
+
+    __slots__ = ("model", "row", "seen", "width")
+
+    def __init__(self, row: bytes, model: T, width: int, seen: int) -> None:
+        self.row, self.model, self.width, self.seen = row, model, width, seen
+
+
+class Learned(Generic[T]):
+    """A table of large learned objects in a stage's state.
+
+    State: for each key one snapshot, and at most ``every / 64`` journal rows of at most 64 events' inputs.
+
+    Parameters
+    ----------
+    name
+        The tables' name, unique in the stage.
+    make
+        Makes a fresh object.
+    decode
+        Makes an object of what its ``encode`` returned.
+    every
+        Events between snapshots: a multiple of 64. More is less to write, and more to run when restoring.
+    live
+        How many objects stay in memory between commits; of others the snapshot and the journal are read again.
+
+    Examples
+    --------
+    >>> from aimass.testing import MemoryState
+    >>> class Total:
+    ...     def __init__(self, total=0.0):
+    ...         self.total = total
+    ...     def run(self, x, y, ops, votes):
+    ...         self.total += float(x[:, 0].sum())
+    ...         return self.total
+    ...     def encode(self):
+    ...         return repr(self.total).encode()
+    >>> totals = Learned("totals", Total, lambda raw: Total(float(raw)))
+    >>> state = MemoryState()
+    >>> totals.take(state, "a").run(inputs(np.ones((5, 1))))
+    [5.0]
+    >>> totals.take(state.restart(), "a").run(inputs(np.ones((1, 1))))
+    [6.0]
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[], T], decode: Callable[[bytes], T], every: int = 4096, live: int = 256
+    ) -> None:
+        if every % GROUP or every <= 0:
+            raise ValueError(f"{name}: snapshots are made every multiple of {GROUP} events, not every {every}")
+        self.name, self.every = name, every
+        self._make, self._decode = make, decode
+        self._snapshots: ObjectSpec[_Live[T]] = ObjectSpec(f"snapshot.{name}", _row_of, self._of_row, live=live)
+        self._journal: ObjectSpec[list[Inputs]] = ObjectSpec(f"journal.{name}", _pack, _unpack, live=2 * live)
+
+    def take(self, state: State, key: str) -> Handle[T]:
+        """Return a handle on the object of a key, fresh or as its last event left it; good until the batch ends."""
+        table = state.objects(self._snapshots)
+        journal = state.objects(self._journal)
+        live = table.get(key)
+        if live is None:
+            live = _Live(_SNAPSHOT.pack(_VERSION, 0, 0), self._make(), 0, 0)
+            table.put(key, live)
+        handle = Handle(key, live, table, journal, self.every)
+        if live.seen % self.every == 0:
+            handle.catch_up()
+        return handle
+
+    def keys(self, state: State) -> Iterator[str]:
+        """Yield the keys that have an object, in the order of their bytes."""
+        return (key for key, _ in state.objects(self._snapshots).items())
+
+    def drop(self, state: State, key: str) -> None:
+        """Forget the object of a key: the next one is fresh."""
+        table, journal = state.objects(self._snapshots), state.objects(self._journal)
+        live = table.get(key)
+        if live is not None:
+            Handle(key, live, table, journal, self.every).clear()
+            table.delete(key)
+
+    def _of_row(self, row: bytes) -> _Live[T]:
+        version, width, seen = _SNAPSHOT.unpack_from(row) if len(row) >= _SNAPSHOT.size else (0, 0, 0)
+        if version != _VERSION:
+            raise _mismatch(f"snapshot.{self.name}", version)
+        model = self._decode(row[_SNAPSHOT.size :]) if seen else self._make()
+        return _Live(row, model, width, seen)
+
+
+class Handle(Generic[T]):
+    """The object of one key, within a batch: see `Learned.take`."""
+
+    __slots__ = ("_every", "_journal", "_key", "_live", "_table")
+
+    def __init__(
+        self, key: str, live: _Live[T], table: Objects[_Live[T]], journal: Objects[list[Inputs]], every: int
+    ) -> None:
+        self._key, self._live, self._table, self._journal, self._every = key, live, table, journal, every
+
+    @property
+    def model(self) -> T:
+        """The object, to look at: whatever changes it goes through `run`."""
+        return self._live.model
+
+    @property
+    def seen(self) -> int:
+        """How many events it has taken."""
+        return self._live.seen
+
+    def run(self, given: Inputs) -> list[Any]:
+        """Run the object on the next events and write them into the journal.
+
+        Returns
+        -------
+        What the object's ``run`` returned, of one call after the other. There is more than one where a snapshot falls
+        between two events, or where a row is the first to need more columns: what an object sees is as wide (8, 16, 32
+        … columns) as the events so far made it, not as the batch is.
+        """
+        answers = []
+        for part, width in self._parts(given):
+            self._write(part)
+            answers.append(self._advance(part, width))
+            if self._live.seen % self._every == 0:
+                self._snapshot()
+        return answers
+
+    def _parts(self, given: Inputs) -> Iterator[tuple[Inputs, int]]:
+        """Cut inputs where a snapshot falls and where the object becomes wider."""
+        at, widths = 0, _widths(given.x, self._live.width)
+        while at < len(given):
+            until = at + self._every - self._live.seen % self._every
+            until = at + int(np.searchsorted(widths[at:until], widths[at], "right"))
+            yield given[at:until], int(widths[at])
+            at = until
+
+    def _advance(self, piece: Inputs, width: int) -> Any:
+        live = self._live
+        live.width = width
+        live.seen += len(piece)
+        return live.model.run(_resized(piece.x, width), piece.y, piece.ops, piece.votes)
+
+    def _write(self, piece: Inputs) -> None:
+        at = 0
+        while at < len(piece):
+            row, filled = divmod(self._live.seen + at, GROUP)
+            until = min(len(piece), at + GROUP - filled)
+            key = self._row(row)
+            group = [*(self._journal.get(key) or ()), _copy(piece[at:until])]
+            self._journal.put(key, group)
+            at = until
+
+    def _snapshot(self) -> None:
+        live = self._live
+        self.clear()
+        live.row = _SNAPSHOT.pack(_VERSION, live.width, live.seen) + live.model.encode()
+        self._table.put(self._key, live)
+
+    def clear(self) -> None:
+        """Delete the journal since the last snapshot."""
+        group = _SNAPSHOT.unpack_from(self._live.row)[2] // GROUP
+        while self._journal.get(self._row(group)) is not None:
+            self._journal.delete(self._row(group))
+            group += 1
+
+    def catch_up(self) -> None:
+        """Run what the journal has beyond the snapshot; nobody hears the answers."""
+        while group := self._journal.get(self._row(self._live.seen // GROUP)):
+            for piece in group:
+                for part, width in self._parts(piece):
+                    self._advance(part, width)
+            if self._live.seen % GROUP:
+                break
+
+    def _row(self, group: int) -> str:
+        return f"{self._key}\x1f{group:012d}"
+
+
+def _row_of(live: _Live[Any]) -> bytes:
+    return live.row
+
+
+def _widths(x: Floats, width: int) -> npt.NDArray[np.intp]:
+    """Return how wide the object is once it has seen each row: 8, 16, 32 …, never less than before."""
+    present = x == x
+    last = np.where(present.any(axis=1), x.shape[1] - np.argmax(present[:, ::-1], axis=1), 0) if x.size else 0
+    needed = np.maximum(np.broadcast_to(last, (len(x),)), max(width, _NARROWEST))
+    steps = _NARROWEST * 2 ** np.arange(16)
+    found: npt.NDArray[np.intp] = np.maximum.accumulate(steps[np.searchsorted(steps, needed)])
+    return found
+
+
+def _resized(rows: Floats, width: int) -> Floats:
+    if rows.shape[1] == width:
+        return np.ascontiguousarray(rows)
+    wide = np.full((len(rows), width), np.nan)
+    used = min(width, rows.shape[1])
+    wide[:, :used] = rows[:, :used]
+    return wide
+
+
+def _copy(piece: Inputs) -> Inputs:
+    return Inputs(piece.x.copy(), piece.y.copy(), piece.ops.copy(), piece.votes.copy())
+
+
+def _mismatch(table: str, version: int) -> SnapshotVersionMismatch:
+    return SnapshotVersionMismatch(
+        f"{table}: a row of version {version} cannot be read, only {_VERSION}; "
+        "run the version that wrote it, or reset the pipeline's state and replay its log"
+    )
+
+
+def _pack(group: list[Inputs]) -> bytes:
+    """Return the bytes of a group: presence bits and what is present, in single precision where that is exact."""
+    y, ops = np.concatenate([one.y for one in group]), np.concatenate([one.ops for one in group])
+    x_bits, x = _present([one.x for one in group])
+    votes_bits, votes = _present([one.votes for one in group])
+    numbers = np.concatenate([np.where(y == y, y, np.nan), x, votes])
+    is_short = np.array_equal(_single(numbers), numbers, equal_nan=True)
+    head = _JOURNAL.pack(2 * _VERSION + is_short, len(y), x_bits.shape[1], votes_bits.shape[1])
+    stored = numbers.astype("<f4" if is_short else "<f8")
+    return head + ops.astype("<i2").tobytes() + x_bits.tobytes() + votes_bits.tobytes() + stored.tobytes()
+
+
+def _single(numbers: Floats) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return numbers.astype(np.float32)
+
+
+def _present(parts: list[Floats]) -> tuple[npt.NDArray[np.uint8], Floats]:
+    widest = max(part.shape[1] for part in parts)
+    rows = np.concatenate([_resized(part, widest) for part in parts])
+    present = rows == rows
+    used = np.flatnonzero(present.any(axis=0))
+    bits = np.packbits(present[:, : used[-1] + 1 if len(used) else 0], axis=1)
+    return bits, rows[present]
+
+
+def _unpack(row: bytes) -> list[Inputs]:
+    kind, n, x_bytes, votes_bytes = _JOURNAL.unpack_from(row) if len(row) >= _JOURNAL.size else (0, 0, 0, 0)
+    if kind // 2 != _VERSION:
+        raise _mismatch("journal", kind // 2)
+    at = _JOURNAL.size + 2 * n
+    ops = np.frombuffer(row, "<i2", n, _JOURNAL.size).astype(np.int64)
+    x_bits = _bits(row, at, n, x_bytes)
+    votes_bits = _bits(row, at + n * x_bytes, n, votes_bytes)
+    numbers = np.frombuffer(row, "<f4" if kind % 2 else "<f8", offset=at + n * (x_bytes + votes_bytes))
+    y, rest = numbers[:n].astype(np.float64), numbers[n:].astype(np.float64)
+    middle = int(x_bits.sum())
+    return [Inputs(_spread(x_bits, rest[:middle]), y, ops, _spread(votes_bits, rest[middle:]))]
+
+
+def _bits(row: bytes, at: int, rows: int, width: int) -> npt.NDArray[np.bool_]:
+    raw = np.frombuffer(row, np.uint8, rows * width, at).reshape(rows, width)
+    return np.unpackbits(raw, axis=1).astype(bool)
+
+
+def _spread(present: npt.NDArray[np.bool_], numbers: Floats) -> Floats:
+    rows = np.full(present.shape, np.nan)
+    rows[present] = numbers
+    return rows
