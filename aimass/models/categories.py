@@ -9,8 +9,6 @@ where every event has one. Rates are compared by Chernoff's bound on Poisson tai
 
 from __future__ import annotations
 
-import math
-
 from aimass.models.kernel import Floats, Ints, kernel
 from aimass.models.members.numerics import log
 from aimass.models.tail import fade, forgiven, news, tail_learn, tail_score
@@ -81,7 +79,8 @@ def _rate(row: Floats, count: Floats, quick: Floats, j: int) -> float:
     bound = usual - seen
     if seen > 0.0:
         bound += seen * log(seen / usual)
-    return max(bound, 0.0) / _LN10 * whole / (whole + 2.0 * part)
+    score: float = max(bound, 0.0) / _LN10 * whole / (whole + 2.0 * part)
+    return score
 
 
 @kernel

@@ -18,7 +18,7 @@ from aimass.models.members.numerics import exp, log
 TAIL = 4
 START = 48.0
 EPISODE = 100.0  # events during which only a higher score is news
-QUIET = 0.5  # what is no news is shown as this much below the line
+TOLD = 2.0  # the highest score of what was told already, or forgiven
 CAP = 100.0
 
 _Q, _P = 0.98, 0.02
@@ -44,19 +44,20 @@ def tail_score(t: Floats, x: float, least: float) -> float:
     """
     if t[3] < START:
         return -1.0
-    m = max(t[1], least)
-    e = x - t[0]
+    m: float = max(t[1], least)
+    e: float = x - t[0]
     if e <= 0.0:
         return max(BASE + e / (_LN10 * m), 0.0)
-    c = min(t[2] + _PRIOR, _SURE)
+    c: float = min(t[2] + _PRIOR, _SURE)
     return min(BASE + c * log(1.0 + e / (c * m)) / _LN10, CAP)
 
 
 @kernel
 def tail_reach(t: Floats, score: float, least: float) -> float:
     """Return the number that has this score (above `BASE`): the inverse of `tail_score`."""
-    c = min(t[2] + _PRIOR, _SURE)
-    return t[0] + c * max(t[1], least) * (exp((score - BASE) * _LN10 / c) - 1.0)
+    c: float = min(t[2] + _PRIOR, _SURE)
+    reach: float = t[0] + c * max(t[1], least) * (exp((score - BASE) * _LN10 / c) - 1.0)
+    return reach
 
 
 @kernel
@@ -86,7 +87,7 @@ def tail_learn(t: Floats, x: float, least: float) -> None:
 
 @kernel
 def news(episode: Floats, score: float, line: float) -> float:
-    """Return the score that is shown: within an episode only a higher one than before is shown above the line.
+    """Return the score that is shown: within an episode only a higher one than before is shown.
 
     ``episode`` holds the events that are left of it and its highest score, zeros at first.
     """
@@ -100,13 +101,13 @@ def news(episode: Floats, score: float, line: float) -> float:
         episode[0] = EPISODE
         episode[1] = score
         return score
-    return line - QUIET
+    return min(TOLD, line)
 
 
 @kernel
 def forgiven(bars: Floats, cause: int, score: float, line: float) -> float:
-    """Return a score as it is, or below the line where it does not pass the bar that an analyst raised."""
-    return min(score, line - QUIET) if score <= bars[cause] else score
+    """Return a score as it is, or no more than `TOLD` where it does not pass the bar that an analyst raised."""
+    return min(score, TOLD, line) if score <= bars[cause] else score
 
 
 @kernel
