@@ -39,10 +39,12 @@ NOWHERE = 2.0**50  # added to slots in rows, so that 0 means none
 def slot_for(due: float, now: float) -> float:
     """Return the second in which to look at a key that is due later, as seen from now.
 
-    It is no later than the key is due, and earlier by no more than a sixteenth of the time until then: there are few
-    slots, and few visits until a key is due.
+    It is half-way there, until little is left: so few slots are in use, a key that is due earlier after its next events
+    seldom needs a second one, and a silent key is looked at no more often than its silence doubles.
     """
     tick, here = math.ceil(due), math.floor(now)
+    if tick - here > 8.0:
+        tick = here + math.floor(0.5 * (tick - here))
     span = 1.0
     while span * 32.0 <= tick - here:
         span *= 2.0

@@ -105,8 +105,9 @@ class Detector:
     def _bar(self, field: int, cause: int) -> int:
         raise NotImplementedError
 
-    def _row(self, field: int, key: str) -> str:
-        return key
+    def _own(self, field: int, key: str, state: State) -> list[str]:
+        """Return the rows that speak of a key's field."""
+        return [key]
 
     def _table(self) -> RowSpec:
         raise NotImplementedError
@@ -116,13 +117,12 @@ class Detector:
         field = self._field(anomaly.field, state)
         if field is None or anomaly.cause not in self.causes:
             return
-        table, row = state.rows(self._table()), self._row(field, key if self._is_key else "")
-        if table.get(row) is None:
-            return
-        slots, rows = table.gather([row])
-        at = self._bar(field, self.causes.index(anomaly.cause))
-        rows["row"][0, at] = max(rows["row"][0, at], anomaly.score + _SURE)
-        table.scatter(slots, rows)
+        table, at = state.rows(self._table()), self._bar(field, self.causes.index(anomaly.cause))
+        own = self._own(field, key if self._is_key else "", state)
+        for name in [name for name in own if table.get(name) is not None]:
+            slots, rows = table.gather([name])
+            rows["row"][0, at] = max(rows["row"][0, at], anomaly.score + _SURE)
+            table.scatter(slots, rows)
 
 
 class FieldDetector(Detector):
@@ -130,8 +130,8 @@ class FieldDetector(Detector):
 
     _rows: RowSpec
 
-    def _row(self, field: int, key: str) -> str:
-        return f"{field}\x1f{key}"
+    def _own(self, field: int, key: str, state: State) -> list[str]:
+        return [f"{field}\x1f{key}"]
 
     def _table(self) -> RowSpec:
         return self._rows
@@ -140,9 +140,17 @@ class FieldDetector(Detector):
         """Return the rows' keys, and the row of each value, given its event and its field."""
         keys, places = self.places(batch)
         codes, units = np.unique(places[events] * MAX_FIELDS + fields, return_inverse=True)
-        return [self._row(code % MAX_FIELDS, keys[code // MAX_FIELDS]) for code in codes.tolist()], units.astype(
-            np.int64
-        )
+        return [f"{code % MAX_FIELDS}\x1f{keys[code // MAX_FIELDS]}" for code in codes.tolist()], units.astype(np.int64)
+
+
+def numbered(names: Iterable[str], spec: ObjectSpec[dict[str, int]], state: State) -> dict[str, int]:
+    """Return a number for each name that ever came, in the order in which they did."""
+    known = state.objects(spec).get("") or {}
+    fresh = dict.fromkeys(name for name in names if name not in known)
+    if fresh:
+        known = known | {name: len(known) + i for i, name in enumerate(fresh)}
+        state.objects(spec).put("", known)
+    return known
 
 
 def matrix(numbers: Sequence[Mapping[str, float]], fields: Mapping[str, int], width: int) -> Floats:

@@ -30,6 +30,7 @@ from aimass.stages.detecting import (
     FieldDetector,
     bonferroni,
     matrix,
+    numbered,
     severity,
     strangest,
 )
@@ -316,11 +317,12 @@ class MissingDetector(Detector):
         self._exclude = frozenset(exclude)
         self._getters = [getter(field) for field in self._fixed or ()]
         self._rows = self.spec(presence.width(self.most))
+        self._topics: ObjectSpec[dict[str, int]] = ObjectSpec(f"missing.{name}.topics", orjson.dumps, orjson.loads)
 
     def score(self, batch: Batch, state: State) -> list[Anomaly]:
         """Return one anomaly for each event."""
         there, names = self._there(batch, state)
-        keys, places = self._sources(batch)
+        keys, places = self._sources(batch, state)
         slots, rows = state.rows(self._rows).gather(keys)
         found = np.empty((len(batch), presence.FOUND))
         presence.attend(rows["row"], places, there, self.line, found)
@@ -357,14 +359,18 @@ class MissingDetector(Detector):
             rows.append(row)
         return np.array(rows, np.float64), names
 
-    def _sources(self, batch: Batch) -> tuple[list[str], Ints]:
+    def _sources(self, batch: Batch, state: State) -> tuple[list[str], Ints]:
         """Return the rows' keys and each event's: sources differ in the fields that their events have."""
-        known: dict[tuple[str, str], int] = {}
+        topics = numbered({event.source.topic: None for event in batch.events}, self._topics, state)
+        known: dict[tuple[int, str], int] = {}
         places = [
-            known.setdefault((event.source.topic, event.key if self._is_key else ""), len(known))
+            known.setdefault((topics[event.source.topic], event.key if self._is_key else ""), len(known))
             for event in batch.events
         ]
         return [f"{topic}\x1f{key}" for topic, key in known], np.array(places, np.int64)
+
+    def _own(self, field: int, key: str, state: State) -> list[str]:
+        return [f"{topic}\x1f{key}" for topic in numbered((), self._topics, state).values()]
 
     def _table(self) -> RowSpec:
         return self._rows

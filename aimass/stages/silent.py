@@ -13,7 +13,7 @@ from aimass.models.kernel import Floats
 from aimass.records import Anomaly, Source
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
-from aimass.stages.detecting import LINE, MONTH, NOTHING, Detector, Finding, severity
+from aimass.stages.detecting import LINE, MONTH, NOTHING, Detector, Finding, numbered, severity
 
 _TOGETHER = 256  # keys in one object, so that a commit never writes much more than was added
 
@@ -113,7 +113,7 @@ class SilenceDetector(Detector):
         super().__init__(name, ("",), 1, "key", forget_s, line)
         self._rows = self.spec(silence.WIDTH)
         self._wheel = Wheel(name)
-        self._topics: ObjectSpec[list[str]] = ObjectSpec(f"silence.{name}.topics", orjson.dumps, orjson.loads)
+        self._topics: ObjectSpec[dict[str, int]] = ObjectSpec(f"silence.{name}.topics", orjson.dumps, orjson.loads)
 
     def score(self, batch: Batch, state: State) -> list[Anomaly]:
         """Return one anomaly for each event."""
@@ -151,17 +151,12 @@ class SilenceDetector(Detector):
     def _finding(self, key: str, now: float, row: Floats, found: Floats, state: State) -> Finding:
         score, silent, usual, _ = found.tolist()
         topic, partition, offset = (int(one) for one in row[silence.WHERE : silence.WHERE + 3])
-        source = Source((state.objects(self._topics).get("") or [])[topic], partition, offset)
+        source = Source([*numbered((), self._topics, state)][topic], partition, offset)
         return Finding(key, now, Anomaly(score, None, "silent", silent, usual, severity(score, self.line)), source)
 
     def _where(self, batch: Batch, state: State) -> Floats:
         """Return where each event stood: its topic's number, its partition and its offset."""
-        known = state.objects(self._topics).get("") or []
-        fresh = dict.fromkeys(event.source.topic for event in batch.events if event.source.topic not in known)
-        if fresh:
-            known = [*known, *fresh]
-            state.objects(self._topics).put("", known)
-        number = {topic: i for i, topic in enumerate(known)}
+        number = numbered((event.source.topic for event in batch.events), self._topics, state)
         sources = [event.source for event in batch.events]
         return np.array([(number[one.topic], one.partition, one.offset) for one in sources], np.float64).reshape(-1, 3)
 
