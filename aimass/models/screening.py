@@ -14,8 +14,10 @@ Words = npt.NDArray[np.uint64]
 _WORDS = HISTORY // 64
 _WINDOW = (_WORDS - 1) * 64
 #: Comparisons of 256 bins that one call may make, and pairs it may name.
-BUDGET = 1 << 20
+BUDGET = 1 << 21
 NOMINEES = 64
+#: Calls after which all have been compared, at the soonest: windows that overlap say the same again.
+_ROUND = 16
 #: From this many deviations on, squared, an agreement of signs is worth a closer look.
 _LEAST = 5.5 * 5.5
 
@@ -51,7 +53,7 @@ def screen(history: Floats, lags: int, cursor: int) -> tuple[list[tuple[int, int
     count = history.shape[0]
     signs, there = np.zeros((count, _WORDS), np.uint64), np.zeros((count, _WORDS), np.uint64)
     _pack(history, signs, there)
-    leaders = min(max(BUDGET // (count * (lags + 1)), 1), count)
+    leaders = max(min(BUDGET // (count * (lags + 1)), -(-count // _ROUND)), 1)
     found = np.zeros((NOMINEES, 3))
     _compare(signs, there, lags, cursor % count, leaders, np.zeros((lags + 1, 2, _WORDS - 1), np.uint64), found)
     best = found[np.argsort(-found[:, 0], kind="stable")]

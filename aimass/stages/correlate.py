@@ -18,6 +18,7 @@ from aimass.stages.correlate_grid import Columns, Grid, Row
 
 _BLOCKS = HISTORY // BLOCK
 _MOST_OPEN = 64
+_IMPATIENCE = 0.99  # of each closed block
 _MAX_NAME = 1024
 #: Whose series have no group of their own.
 EVERYTHING = "all"
@@ -89,7 +90,8 @@ class CorrelateStage:
     """Puts the series of each group on a common grid of event time, and tells what becomes of links between them.
 
     A block of 8 bins is closed once the group's newest event is later than its end by the lateness and a bin; values
-    that come later still are left out. In a group that has fallen silent, time closes it.
+    that come later still are left out, and for a while blocks stay open as long as those were late: partitions that
+    are behind, as after a stop, are waited for. In a group that has fallen silent, time closes blocks.
 
     State, for each group: the open blocks (64 at most), the names of its series, what the finder knows (4,096
     series and 512 pairs at most), and 320 bins of history, a row a block. Groups go when they have had no value for as
@@ -154,7 +156,7 @@ class _Part:
         self.correlation = one = correlation
         span = BLOCK * one.every_s
         self.wait_s = min(lateness_s + one.every_s, _MOST_OPEN * span)
-        self.idle_s = max(60.0, self.wait_s + 4 * span)
+        self.idle_s = 60.0 + self.wait_s + _MOST_OPEN * span
         self.forget_blocks = int(one.forget_s / span) + _BLOCKS
         keep = one.forget_s + _BLOCKS * span
         longer = keep + 2 * self.idle_s + span  # what a grid stands on must not go before it
@@ -201,6 +203,7 @@ class _Group:
         if grid.source is None:
             grid.closed = grid.next = int((time - self._wait) // self._every) // BLOCK
         elif number < grid.closed:
+            self._too_late(time)
             return
         columns = self.columns
         offsets = columns.offsets(event.source.topic, event.entity, self.key, event.values)
@@ -212,9 +215,15 @@ class _Group:
         if time > grid.newest:
             grid.newest, grid.source = time, event.source
             grid.pipeline = event.pipeline
-            closed = int((time - self._wait) // self._every) // BLOCK
+            closed = int((time - self._wait - grid.patience) // self._every) // BLOCK
             if closed > grid.closed:
                 self.close(closed, out)
+
+    def _too_late(self, time: float) -> None:
+        """Wait longer from now on, unless the event is so old that no wait would help."""
+        grid, late = self.grid, self.grid.newest - time
+        if grid.patience < late < _MOST_OPEN * BLOCK * self._every - self._wait:
+            grid.patience, self._is_changed = late, True
 
     def close(self, before: int, out: Outputs) -> None:
         """Close the blocks before a number: give those with values, and the gaps between them, to the finder."""
@@ -226,6 +235,7 @@ class _Group:
                 self._step(warm.finder, empty, np.full((0, BLOCK), np.nan), out)
             self._step(warm.finder, number, grid.pop(number), out)
             grid.next = number + 1
+            grid.patience *= _IMPATIENCE
             self._finders.put(self.key, warm)
             self._columns.put(self.key, self.columns)
         grid.closed = max(grid.closed, before)

@@ -29,6 +29,8 @@ class Grid:
         Blocks before this one take no more values.
     newest
         The time of the newest event, in seconds; ``source`` and ``pipeline`` are that event's.
+    patience
+        How much longer than the lateness blocks stay open, in seconds: as late as values came lately.
     open
         By number: sums and counts, series × bins.
 
@@ -44,7 +46,7 @@ class Grid:
 
     def __init__(self) -> None:
         self.next = self.closed = 0
-        self.newest = -math.inf
+        self.newest, self.patience = -math.inf, 0.0
         self.source: Source | None = None
         self.pipeline = ""
         self.open: dict[int, tuple[Floats, Floats]] = {}
@@ -96,9 +98,10 @@ class Grid:
         wide = [self._wide(number) for number in numbers.tolist()]
         source = None if self.source is None else [self.source.topic, self.source.partition, self.source.offset]
         facts: dict[str, Any] = {"next": self.next, "closed": self.closed, "newest": self.newest, "width": self.width}
+        facts |= {"source": source, "pipeline": self.pipeline, "patience": self.patience}
         sums = np.array([one for one, _ in wide]).reshape(len(wide), self.width, BLOCK)
         counts = np.array([one for _, one in wide]).reshape(len(wide), self.width, BLOCK)
-        return pack("grid", 1, {**facts, "source": source, "pipeline": self.pipeline}, [numbers, sums, counts])
+        return pack("grid", 1, facts, [numbers, sums, counts])
 
     @classmethod
     def decode(cls, raw: bytes) -> Grid:
@@ -106,7 +109,7 @@ class Grid:
         facts, (numbers, sums, counts) = unpack(raw, "grid", 1)
         made = cls()
         made.next, made.closed, made.newest = facts["next"], facts["closed"], facts["newest"]
-        made.width, made.pipeline = facts["width"], facts["pipeline"]
+        made.width, made.pipeline, made.patience = facts["width"], facts["pipeline"], facts["patience"]
         made.source = None if facts["source"] is None else Source(*facts["source"])
         for n, number in enumerate(numbers.tolist()):
             made.open[number] = sums[n].copy(), counts[n].copy()

@@ -77,6 +77,14 @@ def test_events_that_come_late_count_and_those_that_come_too_late_do_not():
     )
 
 
+def test_a_partition_that_is_behind_is_waited_for():
+    """As after a stop: the meters' partition comes a minute later than the pumps', and at once, not in between."""
+    events = plant(900)
+    pumps, meters = [one for one in events if "pumps" in one.id], [one for one in events if "meters" in one.id]
+    mixed = [one for n in range(0, 900, 60) for one in [*pumps[n : n + 60], *meters[n : n + 60]]]
+    assert [one[2:] for one in told(make()(), mixed)] == [("pumps/speed", "meters/flow", 3.0)]
+
+
 def test_groups_know_nothing_of_each_other():
     """The pump of one plant and the meter of another are not compared; each plant's own are."""
     north, south = plant(400, "north"), plant(400, "south", lag=5, seed=2)
@@ -91,7 +99,7 @@ def grids(state):
 
 
 def test_time_closes_the_blocks_of_a_group_that_has_fallen_silent():
-    for later, count in ((30, 1), (200, 0)):
+    for later, count in ((400, 1), (700, 0)):
         state = run_stage(make()(), [*plant(43), Tick(1.7e9 + 43 + later)])[1]
         assert len(grids(state)["north"].open) == count
 
