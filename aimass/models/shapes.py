@@ -1,10 +1,10 @@
 """What the last numbers of a field look like together: their shape, against the shapes it has had before.
 
-The last `LENGTH` numbers, in standard deviations from their mean, are compared with every window of the last `HISTORY`
-numbers that overlaps them by no more than half: the left matrix profile (Yeh et al., "Matrix profile I", ICDM 2016;
-Lu et al., "Matrix profile XXIV: scaling time series anomaly detection to trillions of datapoints and ultra-fast
-arriving data streams", KDD 2022), bounded. The distance from the nearest one goes through a tail of its own
-(`aimass.models.tail`). Every second number is judged.
+The last `LENGTH` numbers, in standard deviations from their mean, are compared with every window of a bounded history
+that overlaps them by no more than half: the left matrix profile (Yeh et al., "Matrix profile I", ICDM 2016; Lu et al.,
+"Matrix profile XXIV: scaling time series anomaly detection to trillions of datapoints and ultra-fast arriving data
+streams", KDD 2022). So are the last `LENGTH` means of `COARSE` numbers each, for shapes that take longer. At both
+scales the distance from the nearest window goes through a tail of its own (`aimass.models.tail`).
 """
 
 from __future__ import annotations
@@ -17,28 +17,33 @@ from aimass.models.kernel import Floats, Ints, kernel
 from aimass.models.tail import fade, forgiven, news, tail_learn, tail_score
 
 LENGTH = 32
-HISTORY = 416
-#: What is found of a number: its score (−1: nothing to say), the value that the nearest shape would have had there,
-#: and the distance from that shape, 0 to 2.
-FOUND = 3
+COARSE = 8
+CAUSES = ("shape", "long shape")
+#: What is found of a number: its score (−1: nothing to say), cause, value (of a long shape: the mean of the last few),
+#: the value that the nearest shape would have had there, and the distance from that shape, 0 to 2.
+FOUND = 5
 
-_N, _SCALE, _EPISODE, _TAIL, BAR, _HEAD = 0, 1, 2, 4, 8, 9
-WIDTH = _HEAD + HISTORY
+FINE, LONG = 176, 288  # windows' histories: numbers, and means
+_MOST = max(FINE, LONG)
+_N, _SCALE, _TAIL, _RING = 0, 1, 2, 6  # of a scale: numbers so far, usual variance of a window, tail, history
+_SUM, _EPISODE, BAR, _HEAD = 0, 1, 3, 5
+WIDTH = _HEAD + _RING + FINE + _RING + LONG
 _WARM = 128.0
-_STEP = 2.0
+_STEP = 2.0  # every second window of single numbers is judged
 _FLAT = 0.25  # of the usual deviation: less counts as this much, so that noise on a flat line is no shape
 _LEAST = 0.02
+_LN2 = 0.3010299956639812
 
 
 @kernel
-def _unroll(row: Floats, h: Floats) -> tuple[int, float]:
+def _unroll(ring: Floats, n: int, h: Floats) -> tuple[int, float]:
     """Set h to the history, oldest first, less the mean of the last window; return its length and that mean."""
-    ring, n = row[_HEAD:], int(row[_N])
-    count = min(n, HISTORY)
-    first = n % HISTORY if n > HISTORY else 0
+    size = len(ring)
+    count = min(n, size)
+    first = n % size if n > size else 0
     for j in range(count):
         at = first + j
-        h[j] = ring[at if at < HISTORY else at - HISTORY]
+        h[j] = ring[at if at < size else at - size]
     mean = 0.0
     for j in range(count - LENGTH, count):
         mean += h[j] / LENGTH
@@ -74,16 +79,16 @@ def _spreads(h: Floats, windows: int, mean: Floats, var: Floats) -> None:
 
 
 @kernel
-def _nearest(row: Floats, h: Floats, count: int, dot: Floats, mean: Floats, var: Floats) -> tuple[float, float]:
+def _nearest(scale: Floats, h: Floats, count: int, dot: Floats, mean: Floats, var: Floats) -> tuple[float, float]:
     """Return the distance of the last window from the nearest earlier one, and that one's last value in its place."""
     last, windows = count - LENGTH, count - LENGTH - LENGTH // 2 + 1
     own = 0.0
     for j in range(last, count):
         own += h[j] * h[j] / LENGTH
-    if row[_SCALE] == 0.0:
-        row[_SCALE] = own
-    row[_SCALE] += 0.002 * (min(own, 25.0 * row[_SCALE]) - row[_SCALE])
-    floor = _FLAT * math.sqrt(row[_SCALE])
+    if scale[_SCALE] == 0.0:
+        scale[_SCALE] = own
+    scale[_SCALE] += 0.002 * (min(own, 25.0 * scale[_SCALE]) - scale[_SCALE])
+    floor = _FLAT * math.sqrt(scale[_SCALE])
     sd = max(math.sqrt(own), floor)
     if not sd > 0.0:
         return 0.0, 0.0
@@ -101,8 +106,25 @@ def _nearest(row: Floats, h: Floats, count: int, dot: Floats, mean: Floats, var:
 
 
 @kernel
+def _judge(scale: Floats, value: float, every: float, work: Floats, into: Floats) -> float:
+    """Take the next number of a scale; return the score of the window that it completes, −1 for nothing to say."""
+    ring = scale[_RING:]
+    ring[int(scale[_N]) % len(ring)] = value
+    scale[_N] += 1.0
+    if scale[_N] < _WARM or scale[_N] % every != 0.0:
+        return -1.0
+    count, level = _unroll(ring, int(scale[_N]), work[0])
+    far, usual = _nearest(scale, work[0], count, work[1], work[2], work[3])
+    tail = scale[_TAIL : _TAIL + 4]
+    score = tail_score(tail, far, _LEAST)
+    tail_learn(tail, far, _LEAST)
+    into[2], into[3], into[4] = value, level + usual, far
+    return score
+
+
+@kernel
 def resemble(state: Floats, rows: Ints, values: Floats, less: Floats, line: float, found: Floats) -> None:
-    """Judge numbers in order by the shape of the window that each completes, and learn from each.
+    """Judge numbers in order by the shapes of the windows that each completes, and learn from each.
 
     Parameters
     ----------
@@ -117,21 +139,22 @@ def resemble(state: Floats, rows: Ints, values: Floats, less: Floats, line: floa
     found
         Numbers × `FOUND`; written.
     """
-    h, dot, mean, var = np.empty(HISTORY), np.empty(HISTORY), np.empty(HISTORY), np.empty(HISTORY)
+    work, long = np.empty((4, _MOST)), np.empty(FOUND)
     for i in range(len(rows)):
         row = state[rows[i]]
-        found[i, 0], found[i, 1], found[i, 2] = -1.0, 0.0, 0.0
-        row[_HEAD + int(row[_N]) % HISTORY] = values[i]
-        row[_N] += 1.0
-        fade(row[BAR : BAR + 1])
-        if row[_N] < _WARM or row[_N] % _STEP != 0.0:
-            continue
-        count, level = _unroll(row, h)
-        far, usual = _nearest(row, h, count, dot, mean, var)
-        tail = row[_TAIL : _TAIL + 4]
-        score = tail_score(tail, far, _LEAST)
-        tail_learn(tail, far, _LEAST)
+        fine = row[_HEAD : _HEAD + _RING + FINE]
+        coarse = row[_HEAD + _RING + FINE :]
+        found[i, :] = 0.0
+        fade(row[BAR : BAR + 2])
+        row[_SUM] += values[i] / COARSE
+        score, other, cause = _judge(fine, values[i], _STEP, work, found[i]), -1.0, 0
+        if fine[_N] % COARSE == 0.0:
+            other = _judge(coarse, row[_SUM], 1.0, work, long)
+            row[_SUM] = 0.0
+        if other > score:
+            score, cause = other, 1
+            found[i, 2:5] = long[2:5]
+        found[i, 0], found[i, 1] = -1.0, cause
         if score >= 0.0:
-            score = forgiven(row[BAR : BAR + 1], 0, max(score - less[i], 0.0), line)
-            found[i, 0], found[i, 1] = news(row[_EPISODE : _EPISODE + 2], score, line), level + usual
-            found[i, 2] = far
+            score = forgiven(row[BAR : BAR + 2], cause, max(score - less[i] - _LN2, 0.0), line)
+            found[i, 0] = news(row[_EPISODE : _EPISODE + 2], score, line)

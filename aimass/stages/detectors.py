@@ -228,9 +228,9 @@ class CategoryDetector(FieldDetector):
 
 
 class ShapeDetector(FieldDetector):
-    """Scores the shape of the last 32 numbers of each field of a key (see `aimass.models.shapes`).
+    """Scores the shapes of the last 32 and 256 numbers of each field of a key (see `aimass.models.shapes`).
 
-    State: one row of 425 floats (3.4 KB) a key and field. Parameters: as of a `RelationDetector`; at most 64 fields.
+    State: one row of 481 floats (3.8 KB) a key and field. Parameters: as of a `RelationDetector`; at most 64 fields.
 
     Examples
     --------
@@ -242,7 +242,7 @@ class ShapeDetector(FieldDetector):
     (True, True)
     """
 
-    kind, causes = "shapes", ("shape",)
+    kind, causes = "shapes", shapes.CAUSES
 
     def __init__(
         self,
@@ -271,13 +271,14 @@ class ShapeDetector(FieldDetector):
         state.rows(self._rows).scatter(slots, rows)
         anomalies, names = [NOTHING] * len(batch), [*fields]
         for at in strangest(events, found[:, 0]):
-            score, usual, _ = found[at].tolist()
-            field = names[columns[at]]
-            anomalies[events[at]] = Anomaly(score, field, "shape", float(values[at]), usual, severity(score, self.line))
+            score, cause, value, usual, _ = found[at].tolist()
+            anomalies[events[at]] = Anomaly(
+                score, names[columns[at]], self.causes[int(cause)], value, usual, severity(score, self.line)
+            )
         return anomalies
 
     def _bar(self, field: int, cause: int) -> int:
-        return shapes.BAR
+        return shapes.BAR + cause
 
 
 class MissingDetector(Detector):

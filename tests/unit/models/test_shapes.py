@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aimass.models.shapes import FOUND, HISTORY, LENGTH, WIDTH, resemble
+from aimass.models.shapes import COARSE, FINE, FOUND, LENGTH, LONG, WIDTH, resemble
 
 
 def resembled(values):
@@ -12,20 +12,29 @@ def resembled(values):
     return found, state
 
 
-@pytest.mark.parametrize("level", [0.0, 1e9])
-def test_distances_are_those_of_all_pairs(level):
-    x = np.random.default_rng(1).normal(size=1200) + 3 * np.sin(np.arange(1200) / 5) + level
+def nearest(x, history):
+    """Return the distance of each window from the nearest earlier one, by the index of its last number."""
     windows = np.lib.stride_tricks.sliding_window_view(x, LENGTH)
     z = (windows - windows.mean(axis=1, keepdims=True)) / windows.std(axis=1, keepdims=True)
-    found = resembled(x)[0]
-    checked = 0
-    for n in range(700, 1200):
-        first, last = max(n + 1 - HISTORY, 0), n + 1 - LENGTH
-        gaps = np.sqrt(((z[first : last - LENGTH // 2 + 1] - z[last]) ** 2).mean(axis=1))
+    found = {}
+    for n in range(history, len(x)):
+        last = n + 1 - LENGTH
+        earlier = z[n + 1 - history : last - LENGTH // 2 + 1]
+        found[n] = np.sqrt(((earlier - z[last]) ** 2).mean(axis=1)).min()
+    return found
+
+
+@pytest.mark.parametrize("level", [0.0, 1e8])
+def test_distances_are_those_of_all_pairs(level):
+    x = np.random.default_rng(1).normal(size=4000) + 3 * np.sin(np.arange(4000) / 50) + level
+    found, checked = resembled(x)[0], [0, 0]
+    fine, coarse = nearest(x, FINE), nearest(x.reshape(-1, COARSE).mean(axis=1), LONG)
+    for n in range(3000, 4000):
         if found[n, 0] >= 0:
-            assert found[n, 2] == pytest.approx(gaps.min(), rel=1e-6)
-            checked += 1
-    assert checked == 250
+            cause = int(found[n, 1])
+            assert found[n, 4] == pytest.approx(coarse[n // COARSE] if cause else fine[n], rel=1e-5)
+            checked[cause] += 1
+    assert min(checked) > 20
 
 
 def test_a_beat_turned_around_is_found_and_usual_ones_are_not():
