@@ -36,6 +36,7 @@ def main() -> int:
     figures: dict[str, Any] = {f"series_{count}": measure(count, given.bins) for count in given.series}
     figures["false"] = false_links()
     figures["breaks"] = breaks()
+    figures["switched"] = switched()
     if given.json:
         sys.stdout.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -164,6 +165,33 @@ def breaks(seeds: int = 40, bins: int = 3000) -> dict[str, Any]:
             "false_in_bins": [false, seeds * (bins - 200)],
         }
     return found
+
+
+def switched(seeds: int = 40, bins: int = 7200, end: int = 5000) -> dict[str, Any]:
+    """Follow pumps that are set anew every 30 to 120 s, whose flow lags by 3 s and fills slowly, until it stops."""
+    found, delays, false = [], [], 0
+    for seed in range(seeds):
+        generator = np.random.default_rng(seed)
+        lengths = generator.integers(30, 120, size=bins // 30)
+        points = np.repeat(generator.choice([0.0, 600, 900, 1200, 1500], size=len(lengths)), lengths)[:bins]
+        flow = np.zeros(bins)
+        for t in range(3, bins):
+            flow[t] = flow[t - 1] + 0.5 * (points[t - 3] / 100 - flow[t - 1])
+        flow[end:] = 0
+        noise = generator.normal(size=(3, bins))
+        said = run(np.stack([points + noise[0], flow + noise[1] / 100, noise[2]]), LinkSpec(LAGS))
+        found += [one.bin for one in said if one.what == "found"][:1]
+        delays += [one.bin - end for one in said if one.what == "broken" and one.bin >= end]
+        false += sum(one.what != "found" and one.bin < end for one in said)
+    return {
+        "pumps": seeds,
+        "found": len(found),
+        "found_after_bins_median": statistics.median(found),
+        "broke": len(delays),
+        "delay_bins_median": statistics.median(delays),
+        "delay_bins_most": max(delays),
+        "false_breaks_in_bins": [false, seeds * end],
+    }
 
 
 def run(values: Any, spec: LinkSpec) -> list[Any]:

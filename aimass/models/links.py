@@ -22,12 +22,15 @@ from aimass.models.links_kernel import (
     LINKED,
     OWN_STRENGTH,
     PAIR_WIDTH,
+    RATIO,
     SEEN,
     SERIES_WIDTH,
     SIGNIFICANCE,
     SINCE,
+    SLL,
     STREAK,
     STRENGTH,
+    TRIAL,
     accumulate,
     judge,
     watch,
@@ -46,7 +49,6 @@ MAX_LAG = 64
 BROKEN = 6.0
 _CHANCE = 1e-4
 _HOLD = 2
-_TRIAL = 256
 _KEEP = 0.7
 _BETTER = 0.05
 _STEP = 16
@@ -110,7 +112,8 @@ class LinkFinder:
     A value is whitened first: its change, less what its own past foretells (second order, by Yule–Walker), in
     deviations, clipped at 4. So levels, trends and random walks, which correlate with anything, do not.
     Of up to 32 series all pairs are verified, of more those that one-bit sketches nominate (`aimass.models.screening`),
-    512 at the most: products at every lag and their squares, fading over 512 bins. Their sum over the root of the
+    512 at the most: products at every lag and their squares, fading over some 500 to 1,000 bins in which something
+    happens. Their sum over the root of the
     sum of squares is significant beyond √(2 ln(2 pairs lags / 1e-4)): self-normalised, so that few or wild values make
     no link (de la Peña, Lai & Shao, Self-Normalized Processes, 2009), widened by what autocorrelation is left.
     A link that was found is watched bin by bin by Page's test of "it follows" against "it goes its own way".
@@ -171,7 +174,7 @@ class LinkFinder:
     def _watched(self, number: int) -> list[Change]:
         """Return the links that broke in the newest block; what was known of their pairs is forgotten."""
         broke = np.full(len(self.pairs), -1, np.int64)
-        watch(self.history, self.pairs, self.sums, self.stats, self.series, BROKEN * math.log(10), broke)
+        watch(self.history, self.pairs, self.stats, self.series, BROKEN * math.log(10), broke)
         changes = []
         for p in np.flatnonzero(broke >= 0).tolist():
             score = float(self.stats[p, EVIDENCE]) / math.log(10)
@@ -204,7 +207,7 @@ class LinkFinder:
         self.pairs = np.concatenate([self.pairs, np.array(fresh, np.int64)])
         self.stats = widened(self.stats, count, PAIR_WIDTH)
         self.sums = widened(self.sums, count, *self.sums.shape[1:])
-        past = HISTORY - _TRIAL  # what is remembered counts at once; the newest block is added with all others'
+        past = HISTORY - TRIAL  # what is remembered counts at once; the newest block is added with all others'
         accumulate(self.history, self.pairs, first, past, HISTORY - BLOCK, self.sums, self.stats)
 
     def _judged(self, now: int) -> list[Change]:
@@ -243,7 +246,9 @@ class LinkFinder:
         is_moved = stat[LINKED] > 0.0 or (before > 0.0 and before != 1.0 + seen[p, BEST] + MAX_LAG)
         if stat[LINKED] == 0.0 or is_moved:
             stat[SINCE] = now - stat[STREAK] * BLOCK + 1
-        stat[LINKED], stat[LAG], stat[STREAK], stat[EVIDENCE], stat[BEFORE] = 1.0, seen[p, BEST], 0.0, 0.0, 0.0
+        stat[LINKED], stat[LAG], stat[RATIO] = 1.0, seen[p, BEST], 1.0
+        stat[STREAK] = stat[EVIDENCE] = stat[BEFORE] = 0.0
+        stat[SLL:] = 0.0
         seen[p, OWN_STRENGTH] = seen[p, STRENGTH]
         return [*changes, self._change("changed" if is_moved else "found", p, float(seen[p, STRENGTH]), now)]
 
@@ -263,7 +268,7 @@ class LinkFinder:
             return
         best = np.abs(self.sums[:, 0]).max(axis=1, initial=0.0)
         whole = np.sqrt(self.stats[:, 0] * self.stats[:, 1])
-        weak = (self.stats[:, BINS] >= _TRIAL) & (best < _KEEP * self.spec.strength * whole)
+        weak = (self.stats[:, BINS] >= TRIAL) & (best < _KEEP * self.spec.strength * whole)
         self._keep_pairs(~weak | (self.stats[:, LINKED] > 0.0))
 
     def _keep_pairs(self, those: Bools) -> None:

@@ -13,18 +13,21 @@ HISTORY = 320
 COUNT, LAST, MEAN, SCALE, G0, G1, G2, D1, D2, VAR, ACTIVE, SEEN, A0, A1, A2, A3, A4 = range(17)
 SERIES_WIDTH = 17
 #: What is kept of a pair.
-EI, EJ, WI, WJ, BINS, STREAK, LINKED, LAG, SINCE, EVIDENCE, RATIO, BEFORE = range(12)
-PAIR_WIDTH = 12
+EI, EJ, QI, QJ, BINS, STREAK, LINKED, LAG, SINCE, EVIDENCE, RATIO, BEFORE, SLL, SFF, SLF, SEEN_BOTH = range(16)
+PAIR_WIDTH = 16
 #: What is judged of a pair: its best lag, the strength and significance there, and the strength at the link's lag.
 BEST, STRENGTH, SIGNIFICANCE, OWN_STRENGTH = range(4)
 JUDGED_WIDTH = 4
 FADE = 1.0 - 1.0 / 512.0
+TRIAL = 256
 CLIP = 4.0
 _WARM = 16.0
 _FAR = 6.0
 _UP = 1.0 / 256.0
 _DOWN = 1.0 / 2048.0
 _SLOW = 1.0 / 512.0
+_DOUBT = 4.0
+_RECENT = 1.0 - 1.0 / 256.0
 
 
 @kernel
@@ -100,7 +103,8 @@ def accumulate(history: Floats, pairs: Ints, first: int, start: int, stop: int, 
 
     ``sums`` holds for each pair the products at each lag (the middle one is lag 0; beyond it the second of the pair
     follows) and their squares, which fade twice as fast: a sum over the root of its squares is as a normal
-    deviate, whatever the two distributions are.
+    deviate, whatever the two distributions are. They fade by what happens, not by time: a pump that is switched once
+    a minute is remembered for as many switches as one that is never at rest.
     """
     lags = sums.shape[2] // 2
     for p in range(first, pairs.shape[0]):
@@ -108,18 +112,19 @@ def accumulate(history: Floats, pairs: Ints, first: int, start: int, stop: int, 
         stat = stats[p]
         for t in range(start, stop):
             a, b = one[t], other[t]
+            aa, bb = a * a, b * b
+            fade = 1.0 - min(aa + bb, 4.0) / 512.0
+            twice = fade * fade
             for k in range(lags):
                 product = a * other[t - lags + k]
-                mine[0, k] = mine[0, k] * FADE + product
-                mine[1, k] = mine[1, k] * (FADE * FADE) + product * product
+                mine[0, k] = mine[0, k] * fade + product
+                mine[1, k] = mine[1, k] * twice + product * product
             for k in range(lags + 1):
                 product = b * one[t - k]
-                mine[0, lags + k] = mine[0, lags + k] * FADE + product
-                mine[1, lags + k] = mine[1, lags + k] * (FADE * FADE) + product * product
-            stat[EI] = stat[EI] * FADE + a * a
-            stat[EJ] = stat[EJ] * FADE + b * b
-            stat[WI] = stat[WI] * FADE + (1.0 if a != 0.0 else 0.0)
-            stat[WJ] = stat[WJ] * FADE + (1.0 if b != 0.0 else 0.0)
+                mine[0, lags + k] = mine[0, lags + k] * fade + product
+                mine[1, lags + k] = mine[1, lags + k] * twice + product * product
+            stat[EI], stat[EJ] = stat[EI] * fade + aa, stat[EJ] * fade + bb
+            stat[QI], stat[QJ] = stat[QI] * fade + aa * aa, stat[QJ] * fade + bb * bb
             stat[BINS] += 1.0
 
 
@@ -155,43 +160,63 @@ def judge(pairs: Ints, sums: Floats, stats: Floats, series: Floats, out: Floats)
 
 
 @kernel
-def _surprise(leader: float, follower: float, slope: float, left: float, own: float) -> float:
+def _surprise(leader: float, follower: float, stat: Floats) -> float:
     """Return the log-likelihood ratio of "the follower goes its own way" to "it follows", of one bin."""
-    miss = follower - slope * leader
+    strength = _clip(stat[SLF] / math.sqrt(stat[SLL] * stat[SFF]), 0.98)
+    own = stat[SFF] / stat[SEEN_BOTH]
+    left = own * (1.0 - strength * strength)
+    miss = follower - stat[SLF] / stat[SLL] * leader
     return _clip(0.5 * (miss * miss / left - follower * follower / own + math.log(left / own)), 2.0)
 
 
 @kernel
-def watch(history: Floats, pairs: Ints, sums: Floats, stats: Floats, series: Floats, limit: float, out: Ints) -> None:
+def _learn(leader: float, follower: float, stat: Floats) -> None:
+    stat[SLL] = stat[SLL] * _RECENT + leader * leader
+    stat[SFF] = stat[SFF] * _RECENT + follower * follower
+    stat[SLF] = stat[SLF] * _RECENT + leader * follower
+    stat[SEEN_BOTH] = stat[SEEN_BOTH] * _RECENT + 1.0
+
+
+@kernel
+def _follow(
+    leading: Floats, following: Floats, lag: int, one: float, other: float, often: bool, limit: float, stat: Floats
+) -> int:
+    """Follow one link through the newest block, or through all that is remembered when it is new."""
+    newest = HISTORY - BLOCK
+    for t in range(HISTORY - TRIAL if stat[SEEN_BOTH] == 0.0 else newest, HISTORY):
+        leader, follower = leading[t - lag], following[t]
+        if leader * leader < one and follower * follower < other:
+            continue  # both at rest: nothing can be told
+        if not often and (leader == 0.0 or follower == 0.0):
+            continue
+        if t >= newest and stat[SEEN_BOTH] >= _WARM and stat[SLL] > 0.0 and stat[SFF] > 0.0:
+            found = _surprise(leader, follower, stat)
+            stat[RATIO] += (math.exp(found) - stat[RATIO]) / 1024.0
+            stat[EVIDENCE] = max(stat[EVIDENCE] + found - math.log(max(stat[RATIO], 1.0)), 0.0)
+            if stat[EVIDENCE] > limit:
+                return t - newest
+        if stat[EVIDENCE] < _DOUBT:
+            _learn(leader, follower, stat)
+    return -1
+
+
+@kernel
+def watch(history: Floats, pairs: Ints, stats: Floats, series: Floats, limit: float, out: Ints) -> None:
     """Follow each link through the newest block; ``out`` says in which of its bins it broke, or −1.
 
     The evidence against a link is a product of likelihood ratios that begins anew whenever it falls below 1 (Page's
     test). The ratios are divided by their own mean while the link holds, so that the chance to reach *e^x* stays below
-    *e^−x* also where series are not normal.
+    *e^−x* also where series are not normal. Bins in which both are at rest say nothing; nor does the silence of a
+    series that is often silent.
     """
-    lags = sums.shape[2] // 2
     for p in range(pairs.shape[0]):
         out[p] = -1
         stat = stats[p]
-        if stat[LINKED] == 0.0 or stat[EI] <= 1e-9 or stat[EJ] <= 1e-9:
-            continue
-        lag = int(stat[LAG])
-        i, j = (pairs[p, 0], pairs[p, 1]) if lag >= 0 else (pairs[p, 1], pairs[p, 0])
-        one, other = stat[EI] / stat[WI], stat[EJ] / stat[WJ]
-        first, second = (one, other) if lag >= 0 else (other, one)
-        strength = _clip(sums[p, 0, lags + lag] / math.sqrt(stat[EI] * stat[EJ]), 0.99)
-        slope, left = strength * math.sqrt(second / first), second * max(1.0 - strength * strength, 0.05)
-        for t in range(HISTORY - BLOCK, HISTORY):
-            leader, follower = history[i, t - abs(lag)], history[j, t]
-            if leader * leader < 0.25 * first and follower * follower < 0.25 * second:
-                continue  # both at rest: nothing can be told
-            if follower == 0.0 and series[j, ACTIVE] < 0.6:
-                continue  # it often says nothing
-            if leader == 0.0 and series[i, ACTIVE] < 0.6:
-                continue
-            found = _surprise(leader, follower, slope, left, second)
-            stat[RATIO] += (math.exp(found) - stat[RATIO]) / 1024.0
-            stat[EVIDENCE] = max(stat[EVIDENCE] + found - math.log(max(stat[RATIO], 1.0)), 0.0)
-            if stat[EVIDENCE] > limit:
-                out[p] = t - (HISTORY - BLOCK)
-                break
+        if stat[LINKED] > 0.0 and stat[EI] > 1e-9 and stat[EJ] > 1e-9:
+            lag = int(stat[LAG])
+            i, j = pairs[p, 0], pairs[p, 1]
+            one, other = 0.1 * stat[QI] / stat[EI], 0.1 * stat[QJ] / stat[EJ]
+            if lag < 0:
+                i, j, one, other = j, i, other, one
+            often = series[i, ACTIVE] > 0.6 and series[j, ACTIVE] > 0.6
+            out[p] = _follow(history[i], history[j], abs(lag), one, other, often, limit, stat)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.models.links import MAX_PAIRS, Change, LinkFinder, LinkSpec
-from aimass.models.links_kernel import BLOCK, FADE, HISTORY, PAIR_WIDTH, accumulate
+from aimass.models.links_kernel import BLOCK, HISTORY, PAIR_WIDTH, accumulate
 from aimass.models.screening import BUDGET, NOMINEES, screen
 
 
@@ -68,6 +68,19 @@ def test_a_link_at_rest_is_kept():
     moves = following(generator, 1000, 3, 0.95, count=2).cumsum(axis=1)
     rests = moves[:, -1:] + generator.normal(size=(2, 1200)) * 0.01
     assert [one.what for one in run(np.concatenate([moves, rests], axis=1))[1]] == ["found"]
+
+
+def test_a_pump_that_is_switched_now_and_then_is_followed_until_it_is_not():
+    """It is set anew every 20 to 60 s, with noise in between; after 4,500 s the flow stops."""
+    generator = np.random.default_rng(11)
+    lengths = generator.integers(20, 60, size=200)
+    points = np.repeat(generator.choice([0.0, 600, 900, 1500], size=200), lengths)[:5000]
+    flow = np.concatenate([np.zeros(3), points[:-3]]) / 100
+    flow[4500:] = 0
+    noise = generator.normal(size=(2, 5000))
+    found, broken = run(np.stack([points + noise[0], flow + noise[1] / 100]))[1]
+    assert (found.what, found.lag, broken.what) == ("found", 3, "broken")
+    assert 4500 <= broken.bin < 4950
 
 
 def test_wild_values_do_not_break_a_link():
@@ -132,8 +145,9 @@ def test_sums_are_what_a_plain_loop_gives():
         total = squares = 0.0
         for t in range(HISTORY - 20, HISTORY):
             product = float(history[0, t - max(k, 0)] * history[1, t + min(k, 0)])
-            total = total * FADE + product
-            squares = squares * (FADE * FADE) + product * product
+            fade = 1.0 - min(float(history[0, t] ** 2 + history[1, t] ** 2), 4.0) / 512.0
+            total = total * fade + product
+            squares = squares * (fade * fade) + product * product
         assert (total, squares) == (sums[0, 0, 3 + k], sums[0, 1, 3 + k])
 
 

@@ -122,7 +122,7 @@ def test_the_same_series_comes_back_to_a_place_of_its_own():
     """A forgotten series' place is another's, without its past, and how the log is cut does not show."""
     events = plant(100)
     events += [series(100 + t, "pumps", {"speed": float(t % 7)}) for t in range(1500)]
-    events += plant(330, seed=3, start=1600)
+    events += plant(600, seed=3, start=1600)
     check_stage(make(forget_s=700.0), events, cuts=[[150, 1200], [1700], [1100, 1900]])
     assert told(make(forget_s=700.0)(), events)[-1] == ("found", "north", "pumps/speed", "meters/flow", 3.0)
 
