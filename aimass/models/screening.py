@@ -47,8 +47,8 @@ def screen(history: Floats, lags: int, cursor: int) -> tuple[list[tuple[int, int
     --------
     >>> walk = np.random.default_rng(1).normal(size=(40, HISTORY))
     >>> walk[30, 5:] = walk[7, :-5]
-    >>> screen(walk, 10, 0)[0]
-    [(7, 30)]
+    >>> screen(walk, 10, 6)
+    ([(7, 30)], 9)
     """
     count = history.shape[0]
     signs, there = np.zeros((count, _WORDS), np.uint64), np.zeros((count, _WORDS), np.uint64)
