@@ -51,6 +51,7 @@ _CHANCE = 1e-4
 _HOLD = 2
 _KEEP = 0.7
 _BETTER = 0.05
+_STRONGER = 0.1
 _STEP = 16
 _KIND = "links"
 
@@ -224,8 +225,14 @@ class LinkFinder:
         gone = linked & ~waits & weak
         changes = [self._end(p, float(seen[p, OWN_STRENGTH]), now) for p in np.flatnonzero(gone).tolist()]
         ready = np.flatnonzero(self.stats[:, STREAK] >= _HOLD)
+        is_full = False
         for p in ready[np.argsort(-strong[ready], kind="stable")].tolist():
-            changes += self._promote(p, seen, now)
+            if not linked[p] and not is_full:
+                ended = self._make_room(strong[p], seen, now)
+                is_full = ended is None  # for all the weaker ones that follow, too
+                changes += ended or []
+            if linked[p] or not is_full:
+                changes.append(self._promote(p, seen, now))
         return changes
 
     def _least(self) -> float:
@@ -233,24 +240,28 @@ class LinkFinder:
         live = max(int(np.count_nonzero(self.series[:, COUNT])), 2)
         return math.sqrt(2.0 * math.log(live * (live - 1) * (2 * self.spec.lags + 1) / _CHANCE))
 
-    def _promote(self, p: int, seen: Floats, now: int) -> list[Change]:
-        """Make a pair a link, or move its lag; where there are as many as there may be, in the weakest one's place."""
-        stat, changes = self.stats[p], []
-        others = np.flatnonzero((self.stats[:, LINKED] > 0.0) & (np.arange(len(self.stats)) != p))
-        if len(others) >= self.spec.links:
-            weakest = int(others[np.argmin(np.abs(seen[others, OWN_STRENGTH]))])
-            if abs(seen[p, STRENGTH]) <= abs(seen[weakest, OWN_STRENGTH]) + _BETTER:
-                return []
-            changes.append(self._end(weakest, float(seen[weakest, OWN_STRENGTH]), now))
+    def _make_room(self, strength: float, seen: Floats, now: int) -> list[Change] | None:
+        """End the weakest link where there are as many as there may be; ``None`` when that one is about as strong."""
+        linked = np.flatnonzero(self.stats[:, LINKED] > 0.0)
+        if len(linked) < self.spec.links:
+            return []
+        own = np.abs(seen[linked, OWN_STRENGTH])
+        weakest = int(linked[np.argmin(own)])
+        if strength <= own.min() + _STRONGER:
+            return None
+        return [self._end(weakest, float(seen[weakest, OWN_STRENGTH]), now)]
+
+    def _promote(self, p: int, seen: Floats, now: int) -> Change:
+        """Make a pair a link, or move its lag."""
+        stat = self.stats[p]
         before = stat[BEFORE]
         is_moved = stat[LINKED] > 0.0 or (before > 0.0 and before != 1.0 + seen[p, BEST] + MAX_LAG)
-        if stat[LINKED] == 0.0 or is_moved:
-            stat[SINCE] = now - stat[STREAK] * BLOCK + 1
+        stat[SINCE] = now - stat[STREAK] * BLOCK + 1
         stat[LINKED], stat[LAG], stat[RATIO] = 1.0, seen[p, BEST], 1.0
         stat[STREAK] = stat[EVIDENCE] = stat[BEFORE] = 0.0
         stat[SLL:] = 0.0
         seen[p, OWN_STRENGTH] = seen[p, STRENGTH]
-        return [*changes, self._change("changed" if is_moved else "found", p, float(seen[p, STRENGTH]), now)]
+        return self._change("changed" if is_moved else "found", p, float(seen[p, STRENGTH]), now)
 
     def _end(self, p: int, strength: float, now: int) -> Change:
         change = self._change("gone", p, strength, now)

@@ -106,6 +106,15 @@ def test_the_strongest_links_are_kept():
     assert finder.pairs[finder.stats[:, 6] > 0].tolist() == [[0, 3]]
 
 
+def test_links_that_are_about_as_strong_do_not_take_turns():
+    """40 series follow one: 780 pairs, of which 512 are verified and 16 are links."""
+    generator = np.random.default_rng(12)
+    values = generator.normal(size=2000) + 0.5 * generator.normal(size=(40, 2000))
+    finder, said = run(values, LinkSpec(lags=5, links=16))
+    assert (len(finder.pairs), int((finder.stats[:, 6] > 0).sum())) == (MAX_PAIRS, 16)
+    assert len(said) < 40
+
+
 def test_a_pair_among_hundreds_is_found_and_few_are_verified():
     generator = np.random.default_rng(7)
     values = generator.normal(size=(600, 480))

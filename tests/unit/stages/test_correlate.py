@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aimass.models.features import Numbers
 from aimass.models.links import LinkSpec
@@ -61,6 +63,16 @@ def test_how_the_log_is_cut_never_shows():
     events = sorted(events, key=lambda one: (int(one.time) // 7, one.source.topic))
     events.insert(300, Tick(1.7e9 + 150))
     check_stage(make(lateness=8.0), events)
+
+
+odd = st.tuples(st.floats(0, 2000), st.sampled_from("abc"), st.sampled_from([0.0, 1e100, -1e100, 1e-300, 5.0]))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(odd, min_size=3, max_size=40))
+def test_odd_events_do_no_harm_however_they_are_cut(found):
+    events = [series(time, "t", {field: value}, offset=n) for n, (time, field, value) in enumerate(found)]
+    check_stage(make(lateness=30.0), events + plant(20, start=2000), cuts=[[2, 20]])
 
 
 def test_series_are_named_by_their_key_where_it_is_not_the_group():
