@@ -27,8 +27,8 @@ _LEAST = 0.2
 
 
 def width(values: int) -> int:
-    """Return how many floats are kept of a field: a head, and three numbers a value."""
-    return _HEAD + 3 * values
+    """Return how many floats are kept of a field: a head, and four numbers a value."""
+    return _HEAD + 4 * values
 
 
 def bar(cause: int) -> int:
@@ -37,13 +37,14 @@ def bar(cause: int) -> int:
 
 
 @kernel
-def _grow(row: Floats, count: Floats, quick: Floats) -> None:
+def _grow(row: Floats, count: Floats, quick: Floats, born: Floats) -> None:
     """Let what was counted fade: new counts weigh more, and now and then all are divided by that."""
     if row[_N] % _SETTLE == 0.0:
         if row[_N] > 0.0:
             for j in range(len(count)):
                 count[j] /= row[_GROWN]
                 quick[j] /= row[_QUICK_GROWN]
+                born[j] /= row[_GROWN]
             row[_TOTAL] /= row[_GROWN]
             row[_QUICK_TOTAL] /= row[_QUICK_GROWN]
         row[_GROWN] = row[_QUICK_GROWN] = 1.0
@@ -66,16 +67,21 @@ def _rarity(row: Floats, ids: Floats, count: Floats, at: int) -> float:
                 rarer += count[j] / w + 0.5
     total = row[_TOTAL] / w
     missing = max((single + 0.5) / (total + 1.0), row[_NEW] * _NOVEL)
-    p = missing if at < 0 else rarer / (total + 0.5 * (kept + 1.0))
+    p = missing if at < 0 else missing + rarer / (total + 0.5 * (kept + 1.0))  # what has no place is rarer still
     return -log(min(p, 1.0)) / _LN10
 
 
 @kernel
-def _rate(row: Floats, count: Floats, quick: Floats, j: int) -> float:
-    """Return −log10 of a bound on the probability that a value came so much more or less often of late."""
-    whole, part = row[_TOTAL] / row[_GROWN], row[_QUICK_TOTAL] / row[_QUICK_GROWN]
-    usual = 2.0 * part * (count[j] / row[_GROWN] + 0.5) / (whole + 1.0)
+def _rate(row: Floats, count: Floats, quick: Floats, born: Floats, j: int) -> float:
+    """Return −log10 of a bound on the probability that a value came so much more or less often of late.
+
+    Of a value for which another had to make room it is not known how often it came before: from as rarely as it was
+    counted to as often as since it has its place.
+    """
+    w, whole, part = row[_GROWN], row[_TOTAL] / row[_GROWN], row[_QUICK_TOTAL] / row[_QUICK_GROWN]
     seen = 2.0 * quick[j] / row[_QUICK_GROWN]
+    least = 2.0 * part * (count[j] / w + 0.5) / (whole + 1.0)
+    usual = min(max(seen, least), 2.0 * part * (count[j] / w + 0.5) / (whole - born[j] / w + 1.0))
     bound = usual - seen
     if seen > 0.0:
         bound += seen * log(seen / usual)
@@ -104,17 +110,17 @@ def _place(ids: Floats, count: Floats) -> int:
 
 
 @kernel
-def _judge(row: Floats, ids: Floats, count: Floats, quick: Floats, at: int, value: float, less: float, line: float,
-           found: Floats) -> None:  # fmt: skip
+def _judge(row: Floats, ids: Floats, count: Floats, quick: Floats, born: Floats, at: int, value: float, less: float,
+           line: float, found: Floats) -> None:  # fmt: skip
     bars = row[_BARS : _BARS + 3]
     cause, one = (1, -1) if at < 0 else (0, at)
     score = forgiven(bars, cause, max(_rarity(row, ids, count, at) - less - _LN2, 0.0), line)
     if row[_TOTAL] / row[_GROWN] > 4.0 / _QUICK:
         other = int(row[_N]) % len(ids)
-        moved = 0.0 if at < 0 else _rate(row, count, quick, at)
+        moved = 0.0 if at < 0 else _rate(row, count, quick, born, at)
         which = at
         if ids[other] != 0.0:
-            else_moved = _rate(row, count, quick, other)
+            else_moved = _rate(row, count, quick, born, other)
             if else_moved > moved:
                 moved, which = else_moved, other
         tail = row[_TAIL : _TAIL + 4]
@@ -150,21 +156,22 @@ def weigh(state: Floats, rows: Ints, values: Floats, less: Floats, line: float, 
     found
         Values × `FOUND`; written.
     """
-    places = (state.shape[1] - _HEAD) // 3
+    places = (state.shape[1] - _HEAD) // 4
     for i in range(len(rows)):
         row = state[rows[i]]
         ids = row[_HEAD : _HEAD + places]
         count = row[_HEAD + places : _HEAD + 2 * places]
-        quick = row[_HEAD + 2 * places :]
+        quick, born = row[_HEAD + 2 * places : _HEAD + 3 * places], row[_HEAD + 3 * places :]
         found[i, :] = 0.0
         found[i, 0] = -1.0
         fade(row[_BARS : _BARS + 3])
         at = _find(ids, values[i])
         if row[_N] >= _WARM:
-            _judge(row, ids, count, quick, at, values[i], less[i], line, found[i])
-        _grow(row, count, quick)
+            _judge(row, ids, count, quick, born, at, values[i], less[i], line, found[i])
+        _grow(row, count, quick, born)
         if at < 0:
             at = _place(ids, count)
+            born[at] = 0.0 if ids[at] == 0.0 else row[_TOTAL]
             ids[at], count[at], quick[at] = values[i], 0.0, 0.0
             row[_NEW] += 1.0
         count[at] += row[_GROWN]
