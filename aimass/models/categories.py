@@ -18,7 +18,7 @@ CAUSES = ("rare value", "new value", "rate of value")
 #: what share of events the one that stands out has had.
 FOUND = 5
 
-_N, _GROWN, _TOTAL, _NEW, _QUICK_GROWN, _QUICK_TOTAL, _EPISODE, _TAIL, _BARS, _HEAD = 0, 1, 2, 3, 4, 5, 6, 8, 12, 15
+_N, _GROWN, _TOTAL, _NEW, _QUICK_GROWN, _QUICK_TOTAL, _EPISODE, _TAIL, _BARS, _HEAD = 0, 1, 2, 3, 4, 5, 6, 8, 13, 16
 _WARM = 32.0
 _SLOW, _QUICK, _NOVEL = 1.0 / 32768.0, 1.0 / 128.0, 1.0 / 1024.0
 _SETTLE = 256.0  # events after which grown weights become 1 again
@@ -123,7 +123,7 @@ def _judge(row: Floats, ids: Floats, count: Floats, quick: Floats, born: Floats,
             else_moved = _rate(row, count, quick, born, other)
             if else_moved > moved:
                 moved, which = else_moved, other
-        tail = row[_TAIL : _TAIL + 4]
+        tail = row[_TAIL : _TAIL + 5]
         strange = min(tail_score(tail, moved, _LEAST), moved) - less - _LN2
         tail_learn(tail, moved, _LEAST)
         strange = forgiven(bars, 2, strange, line)

@@ -24,7 +24,7 @@ FOUND = 8
 RIDGE = 1e-6
 REFRESH = 64.0
 
-_N, _MASK, _AGE, _EPISODE, _TAILS, _HEAD = 0, 1, 2, 3, 5, 13
+_N, _MASK, _AGE, _EPISODE, _TAILS, _HEAD = 0, 1, 2, 3, 5, 15
 _YOUNG = 16.0  # a field takes part when it was seen this often
 _FAR = 1e6  # standard deviations: what is further counts as this far
 _LEAST = 0.05
@@ -167,7 +167,7 @@ def _judge(row: Floats, s: Floats, bars: Floats, v: Floats, at: Ints, k: int, q:
     spread = 2.0 / (9.0 * k)
     whole = ((square / k) ** (1.0 / 3.0) - 1.0 + spread) / math.sqrt(spread)  # near normal: Wilson and Hilferty
     single = top - math.sqrt(2.0 * log(1.0 * k))
-    first, second = row[_TAILS : _TAILS + 4], row[_TAILS + 4 : _TAILS + 8]
+    first, second = row[_TAILS : _TAILS + 5], row[_TAILS + 5 : _TAILS + 10]
     together, alone = tail_score(first, whole, _LEAST), tail_score(second, single, _LEAST)
     tail_learn(first, whole, _LEAST)
     tail_learn(second, single, _LEAST)

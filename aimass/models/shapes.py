@@ -25,7 +25,7 @@ FOUND = 5
 
 FINE, LONG = 176, 288  # windows' histories: numbers, and means
 _MOST = max(FINE, LONG)
-_N, _SCALE, _TAIL, _RING = 0, 1, 2, 6  # of a scale: numbers so far, usual variance of a window, tail, history
+_N, _SCALE, _TAIL, _RING = 0, 1, 2, 7  # of a scale: numbers so far, usual variance of a window, tail, history
 _SUM, _EPISODE, BAR, _HEAD = 0, 1, 3, 5
 WIDTH = _HEAD + _RING + FINE + _RING + LONG
 _WARM = 128.0
@@ -115,7 +115,7 @@ def _judge(scale: Floats, value: float, every: float, work: Floats, into: Floats
         return -1.0
     count, level = _unroll(ring, int(scale[_N]), work[0])
     far, usual = _nearest(scale, work[0], count, work[1], work[2], work[3])
-    tail = scale[_TAIL : _TAIL + 4]
+    tail = scale[_TAIL : _TAIL + 5]
     score = tail_score(tail, far, _LEAST)
     tail_learn(tail, far, _LEAST)
     into[2], into[3], into[4] = value, level + usual, far

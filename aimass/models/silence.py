@@ -25,7 +25,7 @@ SEEN = 4
 
 _N, TIME, _MEAN, REPORTED, DUE, SLOT = range(6)
 WHERE = 6  # of the last event: its topic's number, partition and offset
-_EPISODE, _GAPS, _BURSTS, BARS, _RING, WIDTH = 9, 11, 15, 19, 21, 29
+_EPISODE, _GAPS, _BURSTS, BARS, _RING, WIDTH = 9, 11, 16, 21, 23, 31
 _FEW = 8  # events whose time together is looked at
 _LEAST = 0.05  # 5 %: no tail of gaps is believed to be thinner
 _SHORT = 1e-3  # seconds: shorter gaps are alike
@@ -55,7 +55,7 @@ def slot_for(due: float, now: float) -> float:
 def _due(row: Floats, line: float, longest: float) -> float:
     """Return when silence after the last event will have crossed the line; 0 for never."""
     bar = max(line, row[BARS] + 0.01) + _LN2
-    gap = exp(min(tail_reach(row[_GAPS : _GAPS + 4], bar, _LEAST), 25.0)) - _SHORT
+    gap = exp(min(tail_reach(row[_GAPS : _GAPS + 5], bar, _LEAST), 25.0)) - _SHORT
     return row[TIME] + gap if gap < min(longest, _LONG) else 0.0
 
 
@@ -64,7 +64,7 @@ def _judge(row: Floats, time: float, line: float, found: Floats) -> None:
     """Judge the gap before an event and the time that the last few took, and learn both."""
     gap, n = time - row[TIME], row[_N]
     x = log(gap + _SHORT)
-    gaps, bursts, bars = row[_GAPS : _GAPS + 4], row[_BURSTS : _BURSTS + 4], row[BARS : BARS + 2]
+    gaps, bursts, bars = row[_GAPS : _GAPS + 5], row[_BURSTS : _BURSTS + 5], row[BARS : BARS + 2]
     late = forgiven(bars, 0, max(tail_score(gaps, x, _LEAST) - _LN2, -1.0), line)
     if row[REPORTED] > 0.0:
         late = min(late, TOLD)
@@ -151,7 +151,7 @@ def visit(state: Floats, now: float, found: Floats) -> None:
         if row[DUE] <= now:
             row[REPORTED] = 1.0
             silent = now - row[TIME]
-            found[i, 0] = tail_score(row[_GAPS : _GAPS + 4], log(silent + _SHORT), _LEAST) - _LN2
+            found[i, 0] = tail_score(row[_GAPS : _GAPS + 5], log(silent + _SHORT), _LEAST) - _LN2
             found[i, 1], found[i, 2] = silent, exp(row[_MEAN]) - _SHORT
         else:
             found[i, 3] = slot_for(row[DUE], now)

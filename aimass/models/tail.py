@@ -3,7 +3,8 @@
 A tail follows the 98 % quantile of what it sees; what exceeds that is taken as exponential (peaks over threshold, after
 Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017). Its score is −log10 of the
 probability of an excess as large, given how few excesses it was learned from (the predictive distribution of an
-exponential with a gamma prior is a Lomax), so that a young tail is not more certain than it can be.
+exponential with a gamma prior is a Lomax), so that a young tail is not more certain than it can be; and a tail that
+proves heavier than exponential by its excesses' variance is taken as that much heavier.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import math
 from aimass.models.kernel import Floats, kernel
 from aimass.models.members.numerics import exp, log
 
-#: What is kept of a tail: threshold, mean excess, number of excesses, numbers seen; of the first `START` numbers the
-#: mean and the sum of squares stand in the first two places.
-TAIL = 4
+#: What is kept of a tail: threshold, mean excess, number of excesses, numbers seen, mean square of excesses; of the first
+#: `START` numbers the mean and the sum of squares stand in the first two places.
+TAIL = 5
 START = 48.0
 EPISODE = 100.0  # events during which only a higher score is news
 TOLD = 2.0  # the highest score of what was told already, or forgiven
@@ -27,6 +28,18 @@ _LN10 = 2.302585092994046
 _SURE = 100.0  # excesses that count at most: older ones fade
 _PRIOR = 4.0
 _FADE = 0.9999  # of the bar that an analyst raised, an event
+
+
+@kernel
+def _sure(t: Floats) -> float:
+    """Return one over the tail's index, by how few excesses there were or by how heavy they are, the higher index."""
+    c: float = min(t[2] + _PRIOR, _SURE)
+    spread = t[4] - t[1] * t[1]
+    if spread > 0.0:  # by moments, less what chance makes of an exponential's
+        index = 0.5 * (1.0 - t[1] * t[1] / spread) - 0.1
+        if index * c > 1.0:
+            c = 1.0 / index
+    return c
 
 
 @kernel
@@ -48,14 +61,14 @@ def tail_score(t: Floats, x: float, least: float) -> float:
     e: float = x - t[0]
     if e <= 0.0:
         return max(BASE + e / (_LN10 * m), 0.0)
-    c: float = min(t[2] + _PRIOR, _SURE)
+    c = _sure(t)
     return min(BASE + c * log(1.0 + e / (c * m)) / _LN10, CAP)
 
 
 @kernel
 def tail_reach(t: Floats, score: float, least: float) -> float:
     """Return the number that has this score (above `BASE`): the inverse of `tail_score`."""
-    c: float = min(t[2] + _PRIOR, _SURE)
+    c = _sure(t)
     reach: float = t[0] + c * max(t[1], least) * (exp((score - BASE) * _LN10 / c) - 1.0)
     return reach
 
@@ -72,13 +85,16 @@ def tail_learn(t: Floats, x: float, least: float) -> None:
             sd = math.sqrt(max(t[1], 0.0) / n)
             t[0] += 2.0 * sd
             t[1] = max(0.5 * sd, least)
+            t[4] = 2.0 * t[1] * t[1]
         t[3] = n
         return
     e = x - t[0]
     step = t[1] * max(2.0 / (t[2] + 4.0), 0.05)
     if e > 0.0:
         t[0] += step * _Q
-        t[1] = max(t[1] + max(1.0 / (t[2] + 5.0), 0.01) * (min(e, 20.0 * t[1]) - t[1]), least)
+        e = min(e, 20.0 * t[1])
+        t[4] += max(1.0 / (t[2] + 5.0), 0.005) * (e * e - t[4])
+        t[1] = max(t[1] + max(1.0 / (t[2] + 5.0), 0.01) * (e - t[1]), least)
         t[2] += 1.0
     else:
         t[0] -= step * _P

@@ -45,7 +45,7 @@ _TRUTH = {False: 1.0, True: 2.0}
 class RelationDetector(Detector):
     """Scores how the numeric fields of a key go together (see `aimass.models.relations`).
 
-    State: one row of 13 + 8d + d² floats a key, for d fields: 3.2 KB with 16.
+    State: one row of 15 + 8d + d² floats a key, for d fields: 3.2 KB with 16.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class RelationDetector(Detector):
 class CategoryDetector(FieldDetector):
     """Scores how usual the categories of events are: texts and booleans (see `aimass.models.categories`).
 
-    State: one row a key and field, of 143 floats (1.1 KB); where all keys are one, of 271. The names of the first
+    State: one row a key and field, of 144 floats (1.2 KB); where all keys are one, of 272. The names of the first
     256 values of each field.
 
     Parameters
@@ -230,7 +230,7 @@ class CategoryDetector(FieldDetector):
 class ShapeDetector(FieldDetector):
     """Scores the shapes of the last 32 and 256 numbers of each field of a key (see `aimass.models.shapes`).
 
-    State: one row of 481 floats (3.8 KB) a key and field. Parameters: as of a `RelationDetector`; at most 64 fields.
+    State: one row of 483 floats (3.9 KB) a key and field. Parameters: as of a `RelationDetector`; at most 64 fields.
 
     Examples
     --------

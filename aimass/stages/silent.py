@@ -83,7 +83,7 @@ def _decode(raw: bytes) -> dict[int, int]:
 class SilenceDetector(Detector):
     """Scores when a key's events come, and tells as time passes which keys are silent (see `aimass.models.silence`).
 
-    State: one row of 29 floats (232 bytes) a key, and the key's name in a timer wheel while it may fall silent.
+    State: one row of 31 floats (248 bytes) a key, and the key's name in a timer wheel while it may fall silent.
 
     Parameters
     ----------
