@@ -14,8 +14,8 @@ import math
 from aimass.models.kernel import Floats, kernel
 from aimass.models.members.numerics import exp, log
 
-#: What is kept of a tail: threshold, mean excess, number of excesses, numbers seen, mean square of excesses; of the first
-#: `START` numbers the mean and the sum of squares stand in the first two places.
+#: What is kept of a tail: threshold, mean excess, number of excesses, numbers seen, mean square of excesses. Of the
+#: first `START` numbers the mean and the sum of squares stand in the first two places.
 TAIL = 5
 START = 48.0
 EPISODE = 100.0  # events during which only a higher score is news
