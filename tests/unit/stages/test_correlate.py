@@ -75,6 +75,19 @@ def test_odd_events_do_no_harm_however_they_are_cut(found):
     check_stage(make(lateness=30.0), events + plant(20, start=2000), cuts=[[2, 20]])
 
 
+def test_a_large_group_goes_on_after_a_restart():
+    """Of 40 series, only pairs that are alike are verified: from the history that is read back."""
+    numbers, walk, events = random.Random(5), [0.0] * 40, []
+    for t in range(420):
+        walk = [value + numbers.gauss(0, 1) for value in walk]
+        walk[9] = walk[8] + numbers.gauss(0, 0.1)
+        events.append(series(t, "t", {f"f{i}": value for i, value in enumerate(walk)}, offset=t))
+    whole, state = run_stage(make()(), events)
+    again, after = run_stage(make()(), events, restarts=[130, 260, 333])
+    assert [(link.leader, link.follower) for link in whole.records("")] == [("t/f8", "t/f9")]
+    assert (again.seen(), after.commit()) == (whole.seen(), state.commit())
+
+
 def test_series_are_named_by_their_key_where_it_is_not_the_group():
     assert told(make()(), plant(400, entity="p1")) == [("found", "north", "pumps/speed@p1", "meters/flow@m1", 3.0)]
 
