@@ -9,6 +9,8 @@ where every event has one. Rates are compared by Chernoff's bound on Poisson tai
 
 from __future__ import annotations
 
+import zlib
+
 from aimass.models.kernel import Floats, Ints, kernel
 from aimass.models.members.numerics import log
 from aimass.models.tail import fade, forgiven, news, tail_learn, tail_score
@@ -24,6 +26,19 @@ _SLOW, _QUICK, _NOVEL = 1.0 / 32768.0, 1.0 / 128.0, 1.0 / 1024.0
 _SETTLE = 256.0  # events after which grown weights become 1 again
 _LN10, _LN2 = 2.302585092994046, 0.3010299956639812
 _LEAST = 0.2
+
+
+def number(value: str | bool | int) -> float:
+    """Return the number that stands for a category, the same in every process.
+
+    Examples
+    --------
+    >>> number(True), number("on") == number("on"), number(1) == number("1")
+    (2.0, True, False)
+    """
+    if type(value) is str:
+        return float(zlib.crc32(value.encode("utf-8", "replace")) + 3)
+    return 1.0 + value if type(value) is bool else float(zlib.crc32(b"#%d" % value) + 3)
 
 
 def width(values: int) -> int:

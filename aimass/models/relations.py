@@ -81,15 +81,20 @@ def _invert(s: Floats, at: Ints, k: int, q: Floats) -> None:
 
 @kernel
 def _see(x: Floats, time: float, within: float, last: Floats, v: Floats) -> None:
-    """Set v to the event's values; where it has none, to the newest one known if that is not too old."""
-    d = len(x)
-    for j in range(d):
+    """Set v to the event's values; where it has none, to the newest one known if that is not too old.
+
+    Where there is room behind them, the values of the event before follow.
+    """
+    own, d = len(x), len(v)
+    for j in range(own):
+        is_fresh = last[d + j] != 0.0 and (within == 0.0 or abs(time - last[d + j]) <= within)
         v[j] = x[j]
-        if within > 0.0:
-            if x[j] == x[j]:
-                last[j], last[d + j] = x[j], time
-            elif last[d + j] != 0.0 and abs(time - last[d + j]) <= within:
-                v[j] = last[j]
+        if own < d:
+            v[own + j] = last[j] if is_fresh else np.nan
+        if x[j] == x[j]:
+            last[j], last[d + j] = x[j], time
+        elif within > 0.0 and is_fresh:
+            v[j] = last[j]
 
 
 @kernel
@@ -139,13 +144,13 @@ def _residuals(v: Floats, mean: Floats, s: Floats, at: Ints, k: int, q: Floats, 
 
 
 @kernel
-def _strangest(s: Floats, at: Ints, k: int, q: Floats, e: Floats, g: Floats) -> tuple[int, int, float, float]:
-    """Return the field whose residual given the others is largest, the one it is tied to, its residual and distance."""
+def _strangest(s: Floats, at: Ints, k: int, q: Floats, e: Floats, g: Floats, own: int) -> tuple[int, int, float, float]:
+    """Return which of the event's own fields is furthest from what all others say, what it is tied to, and how far."""
     top = 0.0
-    for a in range(k):
+    for a in range(own):
         top = max(top, abs(g[a]) / math.sqrt(q[a, a]))
     best, far = 0, -1.0
-    for a in range(k):
+    for a in range(own):
         z = abs(e[at[a]]) / math.sqrt(s[at[a], at[a]])
         if abs(g[a]) / math.sqrt(q[a, a]) >= 0.95 * top and z > far:
             best, far = a, z
@@ -159,14 +164,14 @@ def _strangest(s: Floats, at: Ints, k: int, q: Floats, e: Floats, g: Floats) -> 
 
 @kernel
 def _judge(row: Floats, s: Floats, bars: Floats, v: Floats, at: Ints, k: int, q: Floats, e: Floats, g: Floats,
-           mean: Floats, square: float, line: float, found: Floats) -> None:  # fmt: skip
-    best, tied, top, far = _strangest(s, at, k, q, e, g)
+           mean: Floats, square: float, own: int, line: float, found: Floats) -> None:  # fmt: skip
+    best, tied, top, far = _strangest(s, at, k, q, e, g, own)
     found[6], found[7] = square, top
     if row[_N] < 8.0 * k + 16.0:
         return
     spread = 2.0 / (9.0 * k)
     whole = ((square / k) ** (1.0 / 3.0) - 1.0 + spread) / math.sqrt(spread)  # near normal: Wilson and Hilferty
-    single = top - math.sqrt(2.0 * log(1.0 * k))
+    single = top - math.sqrt(2.0 * log(1.0 * own))
     first, second = row[_TAILS : _TAILS + 5], row[_TAILS + 5 : _TAILS + 10]
     together, alone = tail_score(first, whole, _LEAST), tail_score(second, single, _LEAST)
     tail_learn(first, whole, _LEAST)
@@ -264,8 +269,8 @@ def _rates(v: Floats, alpha: float, count: Floats, mean: Floats, away: Ints, lac
 
 
 @kernel
-def relate(state: Floats, rows: Ints, x: Floats, times: Floats, within: float, alpha: float, line: float,
-           found: Floats) -> None:  # fmt: skip
+def relate(state: Floats, rows: Ints, x: Floats, times: Floats, is_lagged: bool, within: float, alpha: float,
+           line: float, found: Floats) -> None:  # fmt: skip
     """Judge events in order by how their fields go together, and learn from each.
 
     Parameters
@@ -273,7 +278,9 @@ def relate(state: Floats, rows: Ints, x: Floats, times: Floats, within: float, a
     state
         Keys × `width`, zeros for a new key; changed in place.
     rows, x, times
-        Of each event: the row of its key, its fields (NaN where it lacks one; at most 32), its time in seconds.
+        Of each event: the row of its key, its fields (NaN where it lacks one; at most 32 in all), its time in seconds.
+    is_lagged
+        Whether the values of the event before are fields too: of half as many of its own.
     within
         How long a field's last value stands for one that an event lacks, in seconds; 0: not at all.
     alpha
@@ -283,7 +290,7 @@ def relate(state: Floats, rows: Ints, x: Floats, times: Floats, within: float, a
     found
         Events × `FOUND`; written.
     """
-    d = x.shape[1]
+    d = 2 * x.shape[1] if is_lagged else x.shape[1]
     v, e, g, h, root, keep = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
     at, away = np.empty(d, np.int64), np.empty(d, np.int64)
     q, c = np.empty((d, d)), np.zeros((d, d))
@@ -305,8 +312,11 @@ def relate(state: Floats, rows: Ints, x: Floats, times: Floats, within: float, a
             most = 36.0 + 4.0 * k
             if square > most and row[_N] > 8.0 * k + 16.0:
                 weight = math.sqrt(most / square)
-            if k > 1:
-                _judge(row, s, bars, v, at, k, q, e, g, mean, square, line, found[i])
+            own = 0
+            for a in range(k):
+                own += 1 if at[a] < x.shape[1] else 0
+            if k > 1 and own > 0:
+                _judge(row, s, bars, v, at, k, q, e, g, mean, square, own, line, found[i])
             if lacks:
                 c[:, :] = 0.0
                 _impute(s, at, k, away, lacks, q, e, c, h)

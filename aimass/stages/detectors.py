@@ -8,7 +8,6 @@ not shown again, for that key, field and cause, unless its score is higher; that
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +38,6 @@ from aimass.stages.silent import SilenceDetector
 __all__ = ["CategoryDetector", "MissingDetector", "RelationDetector", "ShapeDetector", "SilenceDetector"]
 
 _NAMED = 256
-_TRUTH = {False: 1.0, True: 2.0}
 
 
 class RelationDetector(Detector):
@@ -56,6 +54,9 @@ class RelationDetector(Detector):
         all keys are one), but for those to leave out.
     scope
         ``key``, or ``partition`` to look at all keys as one.
+    lagged
+        Whether the values that the key's event before had are fields too: what was to be foreseen is then not strange,
+        and what was not is. Of half as many fields.
     within
         With a length of time, in seconds, a field that an event lacks has the last value that the key had of it, if
         that is no older: the fields of several sources that share a key are related, under names like ``topic/field``.
@@ -83,15 +84,19 @@ class RelationDetector(Detector):
         fields: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
         scope: str = "key",
+        lagged: bool = False,
         within: float = 0.0,
         forget_s: float | None = MONTH,
         line: float = LINE,
     ) -> None:
         declared = fields if not within else None
-        super().__init__(name, declared, 16 if scope == "key" and fields is None else 32, scope, forget_s, line)
+        most = 16 if scope == "key" and fields is None else 32
+        super().__init__(name, declared, most // 2 if lagged else most, scope, forget_s, line)
         self.numbers = Numbers(fields, exclude)
         self._within = within
-        self._rows = self.spec(relations.width(self.most))
+        self._lagged = lagged
+        self._columns = 2 * self.most if lagged else self.most
+        self._rows = self.spec(relations.width(self._columns))
 
     def score(self, batch: Batch, state: State) -> list[Anomaly]:
         """Return one anomaly for each event."""
@@ -106,11 +111,11 @@ class RelationDetector(Detector):
         slots, rows = state.rows(self._rows).gather(keys)
         found = np.empty((len(batch), relations.FOUND))
         x = matrix(numbers, fields, self.most)
-        relations.relate(
-            rows["row"], places, x, batch.times, self._within, relations.forgetting(self.most), self.line, found
-        )
+        alpha = relations.forgetting(self._columns)
+        relations.relate(rows["row"], places, x, batch.times, self._lagged, self._within, alpha, self.line, found)
         state.rows(self._rows).scatter(slots, rows)
         names = [*fields]
+        related_to = [*names, *[""] * (self.most - len(names)), *(f"{one} before" for one in names)]
         return [
             Anomaly(
                 score,
@@ -119,7 +124,7 @@ class RelationDetector(Detector):
                 value,
                 usual,
                 severity(score, self.line),
-                names[int(related)] if related >= 0 else None,
+                related_to[int(related)] if related >= 0 else None,
             )
             if score >= 0.0
             else NOTHING
@@ -130,7 +135,7 @@ class RelationDetector(Detector):
         return self._rows
 
     def _bar(self, field: int, cause: int) -> int:
-        return relations.bar(self.most, field, cause)
+        return relations.bar(self._columns, field, cause)
 
 
 class CategoryDetector(FieldDetector):
@@ -180,7 +185,7 @@ class CategoryDetector(FieldDetector):
         if not values:
             return [NOTHING] * len(batch)
         events, fields = (np.array(column, np.int64) for column in list(zip(*values, strict=True))[:2])
-        ids = np.array([_number(value) for _, _, value in values], np.float64)
+        ids = np.array([categories.number(value) for _, _, value in values], np.float64)
         known = self._remember(values, ids.tolist(), state)
         keys, units = self.units(batch, events, fields)
         slots, rows = state.rows(self._rows).gather(keys)
@@ -378,10 +383,3 @@ class MissingDetector(Detector):
 
     def _bar(self, field: int, cause: int) -> int:
         return presence.bar(self.most, field, cause)
-
-
-def _number(value: Any) -> float:
-    """Return the number that stands for a category, the same in every process."""
-    if type(value) is str:
-        return float(zlib.crc32(value.encode("utf-8", "replace")) + 3)
-    return _TRUTH[value] if type(value) is bool else float(zlib.crc32(b"#%d" % value) + 3)

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from aimass.models.relations import FOUND, REFRESH, RIDGE, forgetting, relate, width
 
 
-def related(x, times=None, within=0.0, cuts=()):
+def related(x, times=None, within=0.0, cuts=(), is_lagged=False):
     """Return what is found of the events of one key, and its row."""
-    state, found = np.zeros((1, width(x.shape[1]))), np.zeros((len(x), FOUND))
+    d = x.shape[1] * (2 if is_lagged else 1)
+    state, found = np.zeros((1, width(d))), np.zeros((len(x), FOUND))
     times = np.arange(len(x)) * 1.0 if times is None else times
     for a, b in zip((0, *cuts), (*cuts, len(x)), strict=True):
         rows = np.zeros(b - a, np.int64)
-        relate(state, rows, x[a:b].copy(), times[a:b], within, forgetting(x.shape[1]), 3.5, found[a:b])
+        relate(state, rows, x[a:b].copy(), times[a:b], is_lagged, within, forgetting(d), 3.5, found[a:b])
     return found, state[0]
 
 
@@ -90,17 +91,29 @@ def test_what_several_sources_said_last_is_related():
     assert related(x, within=0.5)[0][-1, 0] == -1
 
 
+def test_what_follows_from_the_event_before_is_not_strange_and_what_does_not_is():
+    rng, n = np.random.default_rng(7), 8000
+    pump = np.cumsum(rng.choice([-1.0, 1.0], n))
+    flow = np.concatenate([[0.0], 2 * pump[:-1]]) + 0.1 * rng.normal(size=n)  # follows one event later
+    x = np.stack([pump, flow], 1)
+    x[-1, 1] = 2 * pump[-1]  # at once
+    assert related(x)[0][-1, 0] < 2
+    score, field, cause, _, usual, tied = related(x, is_lagged=True)[0][-1, :6]
+    assert (score > 5, field, cause, tied) == (True, 1, 0, 2)
+    assert usual == pytest.approx(2 * pump[-2], abs=0.5)
+
+
 NASTY = st.sampled_from([0.0, 1.0, -1e100, 1e100, 1e-100, 1e-300, 3.0, float("nan"), 1e9, 1e9 + 1e-7, 7.5])
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(NASTY, NASTY, NASTY), max_size=60), st.integers(1, 6), st.data())
-def test_it_stays_finite_and_no_cut_shows(events, times, data):
+@given(st.lists(st.tuples(NASTY, NASTY, NASTY), max_size=60), st.integers(1, 6), st.booleans(), st.data())
+def test_it_stays_finite_and_no_cut_shows(events, times, is_lagged, data):
     x = np.array(events * times, np.float64).reshape(-1, 3)
     x = np.vstack([x, correlated(200, 3, 5)])
     cuts = sorted(data.draw(st.sets(st.integers(0, len(x)), max_size=5)))
-    found, row = related(x)
-    again, same = related(x, cuts=cuts)
+    found, row = related(x, is_lagged=is_lagged)
+    again, same = related(x, cuts=cuts, is_lagged=is_lagged)
     assert np.isfinite(row).all()
     assert np.isfinite(found[found[:, 0] >= 0]).all()
     assert (found.tobytes(), row.tobytes()) == (again.tobytes(), same.tobytes())

@@ -24,6 +24,7 @@ from aimass.testing import MemoryState, check_stage, event, run_stage
 KINDS = {
     "relations": lambda: RelationDetector("d"),
     "relations of a partition": lambda: RelationDetector("d", scope="partition"),
+    "lagged relations": lambda: RelationDetector("d", ["a", "b", "n"], lagged=True),
     "relations of sources": lambda: RelationDetector("d", within=5.0),
     "categories": lambda: CategoryDetector("d"),
     "named categories": lambda: CategoryDetector("d", ["state", "deep.x", "n"], scope="partition"),
