@@ -16,7 +16,6 @@ from aimass.commands.console import out, print_json, table
 from aimass.commands.kafka import find_kafka
 from aimass.commands.tail import clock
 from aimass.errors import ClientError
-from aimass.models.links import components
 from aimass.records import Link
 from aimass.settings import Settings, kafka_options
 
@@ -101,6 +100,30 @@ def facts(link: Link) -> dict[str, Any]:
     """Return all about a link, for programs."""
     found: dict[str, Any] = msgspec.to_builtins(link)
     return {**found, "score": link.score, "says": sentence(link)}
+
+
+def components(links: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the groups of series that links join, each under the smallest name in it.
+
+    Examples
+    --------
+    >>> components([("pump", "flow"), ("heat", "load"), ("flow", "valve")])
+    {'flow': ['flow', 'pump', 'valve'], 'heat': ['heat', 'load']}
+    """
+    root: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while root.setdefault(name, name) != name:
+            name = root[name]
+        return name
+
+    for one, other in links:
+        low, high = sorted((find(one), find(other)))
+        root[high] = low
+    found: dict[str, list[str]] = {}
+    for name in sorted(root):
+        found.setdefault(find(name), []).append(name)
+    return found
 
 
 def _names(links: Iterable[Link], key: str) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -319,27 +319,3 @@ def _filled(block: Floats, count: int) -> Floats:
     more = np.full((count, BLOCK), np.nan)
     more[: len(block)] = block
     return more
-
-
-def components(links: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return the groups of series that links join, each under the smallest name in it.
-
-    Examples
-    --------
-    >>> components([("pump", "flow"), ("heat", "load"), ("flow", "valve")])
-    {'flow': ['flow', 'pump', 'valve'], 'heat': ['heat', 'load']}
-    """
-    root: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while root.setdefault(name, name) != name:
-            name = root[name]
-        return name
-
-    for one, other in links:
-        low, high = sorted((find(one), find(other)))
-        root[high] = low
-    found: dict[str, list[str]] = {}
-    for name in sorted(root):
-        found.setdefault(find(name), []).append(name)
-    return found
