@@ -10,6 +10,7 @@ where every event has one. Rates are compared by Chernoff's bound on Poisson tai
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 from aimass.models.kernel import Floats, Ints, kernel
 from aimass.models.members.numerics import log
@@ -28,6 +29,7 @@ _LN10, _LN2 = 2.302585092994046, 0.3010299956639812
 _LEAST = 0.2
 
 
+@lru_cache(maxsize=8192, typed=True)
 def number(value: str | bool | int) -> float:
     """Return the number that stands for a category, the same in every process.
 
@@ -36,7 +38,7 @@ def number(value: str | bool | int) -> float:
     >>> number(True), number("on") == number("on"), number(1) == number("1")
     (2.0, True, False)
     """
-    if type(value) is str:
+    if isinstance(value, str):
         return float(zlib.crc32(value.encode("utf-8", "replace")) + 3)
     return 1.0 + value if type(value) is bool else float(zlib.crc32(b"#%d" % value) + 3)
 

@@ -82,12 +82,12 @@ class Detector:
         dtype = np.dtype([("row", np.float64, (width,))])
         return RowSpec(f"{self.kind}.{self.name}.1.{self._layout:08x}", dtype, self._forget_s)
 
-    def fields_of(self, found: Iterable[Iterable[str]], state: State) -> dict[str, int]:
+    def fields_of(self, found: Sequence[Iterable[str]], state: State) -> dict[str, int]:
         """Return the number of each field: of those that are named, or of the first ones that came."""
         if self._fixed is not None:
             return self._fixed
         known = state.objects(self._names).get("") or {}
-        if len(known) == self.most:
+        if len(known) == self.most or known.keys() >= set().union(*found):
             return known
         fresh = dict.fromkeys(name for one in found for name in sorted(one) if name not in known)
         if fresh:

@@ -177,7 +177,7 @@ class CategoryDetector(FieldDetector):
         self._exclude = frozenset(exclude)
         self._getters = [(i, getter(field)) for field, i in (self._fixed or {}).items()]
         self._rows = self.spec(categories.width(32 if scope == "key" else 64))
-        self._values: ObjectSpec[dict[str, Any]] = ObjectSpec(f"categories.{name}.values", orjson.dumps, orjson.loads)
+        self._values: ObjectSpec[dict[float, Any]] = ObjectSpec(f"categories.{name}.values", _encode, _decode)
 
     def score(self, batch: Batch, state: State) -> list[Anomaly]:
         """Return one anomaly for each event."""
@@ -196,8 +196,8 @@ class CategoryDetector(FieldDetector):
         for at in strangest(events, found[:, 0]):
             event, field, value = values[at]
             score, cause, which, usual, share = found[at].tolist()
-            value = value if which == ids[at] else known[field].get(str(int(which)))
-            expected = share if cause == 2 else known[field].get(str(int(usual)))
+            value = value if which == ids[at] else known[field].get(which)
+            expected = share if cause == 2 else known[field].get(usual)
             anomalies[event] = Anomaly(
                 score, names[field], self.causes[int(cause)], value, expected, severity(score, self.line)
             )
@@ -215,16 +215,18 @@ class CategoryDetector(FieldDetector):
         known = self.fields_of(some, state)
         return [(i, known[f], v) for i, one in enumerate(some) for f, v in one.items() if f in known], [*known]
 
-    def _remember(self, values: Sequence[tuple[int, int, Any]], ids: list[float], state: State) -> dict[int, Any]:
+    def _remember(
+        self, values: Sequence[tuple[int, int, Any]], ids: list[float], state: State
+    ) -> dict[int, dict[float, Any]]:
         """Keep the first values of each field by their numbers, so that a number found later has a name."""
         table = state.objects(self._values)
-        known: dict[int, dict[str, Any]] = {}
+        known: dict[int, dict[float, Any]] = {}
         for (_, field, value), number in zip(values, ids, strict=True):
             names = known.get(field)
             if names is None:
                 names = known[field] = table.get(str(field)) or {}
-            if len(names) < _NAMED and str(int(number)) not in names:
-                names[str(int(number))] = value[:80] if type(value) is str else value
+            if len(names) < _NAMED and number not in names:
+                names[number] = value[:80] if type(value) is str else value
                 table.put(str(field), names)
         return known
 
@@ -352,18 +354,17 @@ class MissingDetector(Detector):
         known = self.fields_of([one.keys() - out for one in batch.data], state)
         names = [*known]
         blank = [0.0] * (self.most - len(names))
-        shapes_seen: dict[tuple[str, ...], list[float]] = {}
-        rows = []
+        kinds: dict[tuple[Any, ...], int] = {}
+        places, rows = [], []
         for one in batch.data:
+            kind: tuple[Any, ...] = tuple(one)
             if None in one.values():
+                kind = (kind, tuple(value is None for value in one.values()))
+            place = kinds.setdefault(kind, len(kinds))
+            if place == len(rows):
                 rows.append([-1.0 if one.get(n, 0) is None else float(n in one) for n in names] + blank)
-                continue
-            shape = tuple(one)
-            row = shapes_seen.get(shape)
-            if row is None:
-                row = shapes_seen[shape] = [float(n in one) for n in names] + blank
-            rows.append(row)
-        return np.array(rows, np.float64), names
+            places.append(place)
+        return np.array(rows, np.float64)[places], names
 
     def _sources(self, batch: Batch, state: State) -> tuple[list[str], Ints]:
         """Return the rows' keys and each event's: sources differ in the fields that their events have."""
@@ -383,3 +384,11 @@ class MissingDetector(Detector):
 
     def _bar(self, field: int, cause: int) -> int:
         return presence.bar(self.most, field, cause)
+
+
+def _encode(names: dict[float, Any]) -> bytes:
+    return orjson.dumps([*names.items()])
+
+
+def _decode(raw: bytes) -> dict[float, Any]:
+    return {float(number): value for number, value in orjson.loads(raw)}
