@@ -19,6 +19,7 @@ from aimass.stages.correlate_grid import Columns, Grid, Row
 _BLOCKS = HISTORY // BLOCK
 _MOST_OPEN = 64
 _IMPATIENCE = 0.99  # of each closed block
+_STRAYS = 100
 _MAX_NAME = 1024
 #: Whose series have no group of their own.
 EVERYTHING = "all"
@@ -157,8 +158,8 @@ class _Part:
         span = BLOCK * one.every_s
         self.wait_s = min(lateness_s + one.every_s, _MOST_OPEN * span)
         self.idle_s = 60.0 + self.wait_s + _MOST_OPEN * span
-        self.forget_blocks = int(one.forget_s / span) + _BLOCKS
-        keep = one.forget_s + _BLOCKS * span
+        self.keep_s = keep = max(one.forget_s, HISTORY * one.every_s)
+        self.forget_blocks = int(keep / span)
         longer = keep + 2 * self.idle_s + span  # what a grid stands on must not go before it
         layout = f"{one.name}.1.{one.every_s}.{one.spec.lags}"
         self.grids: ObjectSpec[Grid] = ObjectSpec(f"links.grid.{layout}", Grid.encode, Grid.decode, keep)
@@ -201,7 +202,7 @@ class _Group:
         grid, time = self.grid, event.time
         number, bin_ = divmod(int(time // self._every), BLOCK)
         if grid.source is None:
-            grid.closed = grid.next = int((time - self._wait) // self._every) // BLOCK
+            grid.closed = grid.next = grid.born = int((time - self._wait) // self._every) // BLOCK
         elif number < grid.closed:
             self._too_late(time)
             return
@@ -211,19 +212,23 @@ class _Group:
             self._columns.put(self.key, columns)
             columns.is_changed = False
         grid.add(number, [offset + bin_ for offset in offsets], event.values.values())
-        self._is_changed = True
+        grid.strays, self._is_changed = 0, True
         if time > grid.newest:
-            grid.newest, grid.source = time, event.source
-            grid.pipeline = event.pipeline
+            grid.newest, grid.source, grid.pipeline = time, event.source, event.pipeline
             closed = int((time - self._wait - grid.patience) // self._every) // BLOCK
             if closed > grid.closed:
                 self.close(closed, out)
 
     def _too_late(self, time: float) -> None:
-        """Wait longer from now on, unless the event is so old that no wait would help."""
+        """Wait longer from now on; or, when all are late by days, take it that a clock was wrong, and begin anew."""
         grid, late = self.grid, self.grid.newest - time
         if grid.patience < late < _MOST_OPEN * BLOCK * self._every - self._wait:
             grid.patience, self._is_changed = late, True
+        elif late > self.part.keep_s:
+            grid.strays, self._is_changed = grid.strays + 1, True
+            if grid.strays >= _STRAYS:
+                self.grid = Grid()
+                self._finders.delete(self.key)
 
     def close(self, before: int, out: Outputs) -> None:
         """Close the blocks before a number: give those with values, and the gaps between them, to the finder."""
@@ -265,7 +270,7 @@ class _Group:
             for n in range(_BLOCKS):
                 at = self.grid.next - _BLOCKS + n
                 row = self._rows.get(self._row(at))
-                if row is not None and row.number == at:
+                if row is not None and row.number == at >= self.grid.born:
                     found.finder.history[: len(row.values), n * BLOCK : (n + 1) * BLOCK] = row.values
             found.is_cold = False
         return found

@@ -24,9 +24,11 @@ class Grid:
     Attributes
     ----------
     next
-        The block that the finder sees next.
+        The block that the finder sees next; ``born`` is the first that it saw.
     closed
         Blocks before this one take no more values.
+    strays
+        How many events in a row were late by days.
     newest
         The time of the newest event, in seconds; ``source`` and ``pipeline`` are that event's.
     patience
@@ -45,7 +47,7 @@ class Grid:
     """
 
     def __init__(self) -> None:
-        self.next = self.closed = 0
+        self.next = self.closed = self.born = self.strays = 0
         self.newest, self.patience = -math.inf, 0.0
         self.source: Source | None = None
         self.pipeline = ""
@@ -99,6 +101,7 @@ class Grid:
         source = None if self.source is None else [self.source.topic, self.source.partition, self.source.offset]
         facts: dict[str, Any] = {"next": self.next, "closed": self.closed, "newest": self.newest, "width": self.width}
         facts |= {"source": source, "pipeline": self.pipeline, "patience": self.patience}
+        facts |= {"born": self.born, "strays": self.strays}
         sums = np.array([one for one, _ in wide]).reshape(len(wide), self.width, BLOCK)
         counts = np.array([one for _, one in wide]).reshape(len(wide), self.width, BLOCK)
         return pack("grid", 1, facts, [numbers, sums, counts])
@@ -109,6 +112,7 @@ class Grid:
         facts, (numbers, sums, counts) = unpack(raw, "grid", 1)
         made = cls()
         made.next, made.closed, made.newest = facts["next"], facts["closed"], facts["newest"]
+        made.born, made.strays = facts["born"], facts["strays"]
         made.width, made.pipeline, made.patience = facts["width"], facts["pipeline"], facts["patience"]
         made.source = None if facts["source"] is None else Source(*facts["source"])
         for n, number in enumerate(numbers.tolist()):

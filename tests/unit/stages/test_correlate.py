@@ -110,6 +110,12 @@ def test_a_partition_that_is_behind_is_waited_for():
     assert [one[2:] for one in told(make()(), mixed)] == [("pumps/speed", "meters/flow", 3.0)]
 
 
+def test_one_wrong_clock_does_not_make_a_group_deaf():
+    events = [series(1e9, "clock", {"a": 1.0}), *plant(500)]
+    assert [one[2:] for one in told(make()(), events)] == [("pumps/speed", "meters/flow", 3.0)]
+    check_stage(make(), events[:400], cuts=[[50], [120, 300]])
+
+
 def test_groups_know_nothing_of_each_other():
     """The pump of one plant and the meter of another are not compared; each plant's own are."""
     north, south = plant(400, "north"), plant(400, "south", lag=5, seed=2)
