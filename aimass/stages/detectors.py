@@ -355,7 +355,8 @@ class MissingDetector(Detector):
         names = [*known]
         blank = [0.0] * (self.most - len(names))
         kinds: dict[tuple[Any, ...], int] = {}
-        places, rows = [], []
+        places: list[int] = []
+        rows: list[list[float]] = []
         for one in batch.data:
             kind: tuple[Any, ...] = tuple(one)
             if None in one.values():

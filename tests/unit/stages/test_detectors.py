@@ -218,3 +218,15 @@ def test_a_silent_key_is_told_once_with_its_last_event_until_it_speaks_again():
     assert found[0].anomaly.expected == pytest.approx(60, abs=1)
     back = detector.score(Batch([event({}, "pump", times[-1] + 2000.0)]), state)[0]
     assert (back.cause, back.severity) == ("late", None)  # told already
+
+
+def test_many_keys_that_fall_silent_together_are_all_told_in_order():
+    detector, state = SilenceDetector("d"), MemoryState()
+    keys = [f"k{i}" for i in range(600)]
+    for n in range(60):
+        detector.score(Batch([event({}, key, 1.7e9 + 30.0 * n) for key in keys]), state)
+        assert detector.on_time(1.7e9 + 30.0 * n, state) == []
+    state = state.restart()
+    found = [one for tick in range(0, 600, 10) for one in detector.on_time(1.7e9 + 1770 + tick, state)]
+    assert [one.key for one in found] == sorted(keys)
+    assert state.commit().keys() == {detector._rows.name, detector._topics.name, detector._wheel._counts.name}
