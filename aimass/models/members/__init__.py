@@ -1,7 +1,63 @@
 """Members: learners over dense rows of numbers, of which ensembles are made."""
 
-from aimass.models.members.base import ArrayMember, Member
+from aimass.errors import SnapshotVersionMismatch
+from aimass.models.members.base import ArrayMember, Member, kind_of
+from aimass.models.members.baseline import NoChange, Prior
+from aimass.models.members.bayes import BayesClassifier
 from aimass.models.members.forest import ForestClassifier, ForestRegressor
 from aimass.models.members.linear import LinearClassifier, LinearRegressor
+from aimass.models.members.neighbours import NeighboursClassifier, NeighboursRegressor
+from aimass.models.members.newton import NewtonClassifier, NewtonRegressor
 
-__all__ = ["ArrayMember", "ForestClassifier", "ForestRegressor", "LinearClassifier", "LinearRegressor", "Member"]
+__all__ = [
+    "ArrayMember",
+    "BayesClassifier",
+    "ForestClassifier",
+    "ForestRegressor",
+    "LinearClassifier",
+    "LinearRegressor",
+    "Member",
+    "NeighboursClassifier",
+    "NeighboursRegressor",
+    "NewtonClassifier",
+    "NewtonRegressor",
+    "NoChange",
+    "Prior",
+    "decode",
+]
+
+_KINDS: dict[str, type[ArrayMember]] = {
+    kind.kind: kind
+    for kind in (
+        BayesClassifier,
+        ForestClassifier,
+        ForestRegressor,
+        LinearClassifier,
+        LinearRegressor,
+        NeighboursClassifier,
+        NeighboursRegressor,
+        NewtonClassifier,
+        NewtonRegressor,
+        NoChange,
+        Prior,
+    )
+}
+
+
+def decode(raw: bytes) -> Member:
+    """Return the member that wrote a snapshot, of whichever kind.
+
+    Raises
+    ------
+    SnapshotVersionMismatch
+        No kind of member of this version wrote it.
+
+    Examples
+    --------
+    >>> decode(Prior(width=4, classes=3).encode()).classes
+    3
+    """
+    kind, _ = kind_of(raw)
+    if kind not in _KINDS:
+        raise SnapshotVersionMismatch(f"a snapshot of an unknown kind of member, {kind[:40]!r}; rebuild it")
+    return _KINDS[kind].decode(raw)

@@ -10,6 +10,7 @@ import numpy as np
 from aimass.models.kernel import Bools, Floats, kernel
 from aimass.models.members.base import ArrayMember, widened
 from aimass.models.members.numerics import exp
+from aimass.models.members.scaling import learn_scale, moments, scale_row
 
 _QUICK = 200.0  # events that a quickened rate lasts
 _N, _FACTOR, _LEFT, _MEAN, _VAR = range(5)
@@ -18,39 +19,6 @@ _IDENTITY, _LOGISTIC, _SOFTMAX = range(3)
 _EPS = 1e-8
 _FAR = 5.0  # standard deviations: what is further counts as this far
 _CLIP = 3.0  # of a regression's error, in standard deviations of the target
-_FORGET = 1e-3  # of features' and the target's means and variances
-
-
-@kernel
-def _scale(x: Floats, scale: Floats, z: Floats) -> None:
-    """Set z to the row in standard deviations from the mean, 0 where it is missing, and 1 for the intercept."""
-    d = len(x)
-    for j in range(d):
-        v = x[j]
-        z[j] = 0.0
-        if v == v and scale[2, j] > 0.0:
-            t = (v - scale[1, j]) / math.sqrt(scale[2, j])
-            z[j] = min(max(t, -_FAR), _FAR)
-    z[d] = 1.0
-
-
-@kernel
-def _learn_scale(x: Floats, scale: Floats) -> None:
-    for j in range(len(x)):
-        v = x[j]
-        if v == v:
-            n = scale[0, j]
-            scale[0, j] = n + 1.0
-            if n == 0.0:
-                scale[1, j] = v
-            else:
-                a = max(1.0 / (n + 1.0), _FORGET)
-                d = v - scale[1, j]
-                if scale[2, j] > 0.0 and n > 20.0:
-                    most = 10.0 * math.sqrt(scale[2, j])
-                    d = min(max(d, -most), most)
-                scale[1, j] += a * d
-                scale[2, j] = (1.0 - a) * (scale[2, j] + a * d * d)
 
 
 @kernel
@@ -97,16 +65,7 @@ def _learn_head(y: float, link: int, head: Floats) -> None:
         if head[_LEFT] == 0.0:
             head[_FACTOR] = 1.0
     if link == _IDENTITY:
-        if n == 0.0:
-            head[_MEAN] = y
-            return
-        a = max(1.0 / (n + 1.0), _FORGET)
-        d = y - head[_MEAN]
-        if head[_VAR] > 0.0 and n > 20.0:
-            most = 10.0 * math.sqrt(head[_VAR])
-            d = min(max(d, -most), most)
-        head[_MEAN] += a * d
-        head[_VAR] = (1.0 - a) * (head[_VAR] + a * d * d)
+        head[_MEAN], head[_VAR] = moments(y, n, head[_MEAN], head[_VAR])
 
 
 @kernel
@@ -127,10 +86,10 @@ def _run(
     x: Floats, y: Floats, learn: Bools, link: int, rate: float, w: Floats, g: Floats, scale: Floats, head: Floats,
     p: Floats,
 ) -> None:  # fmt: skip
-    z = np.empty(x.shape[1] + 1)
+    z = np.ones(x.shape[1] + 1)  # the last is the intercept's
     m = np.empty(w.shape[0])
     for i in range(x.shape[0]):
-        _scale(x[i], scale, z)
+        scale_row(x[i], scale, _FAR, z)
         for k in range(w.shape[0]):
             m[k] = 0.0
             for j in range(len(z)):
@@ -139,7 +98,7 @@ def _run(
         new = head[_N] == 0.0
         if learn[i]:
             _step(z, m, link, y[i], rate * head[_FACTOR], w, g, head, p[i])
-            _learn_scale(x[i], scale)
+            learn_scale(x[i], scale)
             _learn_head(y[i], link, head)
         if new:
             p[i, :] = np.nan
@@ -204,7 +163,7 @@ class _Linear(ArrayMember):
 
     def _scaled(self, x: Floats) -> Floats:
         z = np.empty(self.width + 1)
-        _scale(np.ascontiguousarray(x, np.float64), self.scale, z)
+        scale_row(np.ascontiguousarray(x, np.float64), self.scale, _FAR, z)
         return z[:-1]
 
 
