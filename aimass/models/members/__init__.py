@@ -1,5 +1,9 @@
 """Members: learners over dense rows of numbers, of which ensembles are made."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 from aimass.errors import SnapshotVersionMismatch
 from aimass.models.members.base import ArrayMember, Member, kind_of
 from aimass.models.members.baseline import NoChange, Prior
@@ -8,6 +12,7 @@ from aimass.models.members.forest import ForestClassifier, ForestRegressor
 from aimass.models.members.linear import LinearClassifier, LinearRegressor
 from aimass.models.members.neighbours import NeighboursClassifier, NeighboursRegressor
 from aimass.models.members.newton import NewtonClassifier, NewtonRegressor
+from aimass.models.members.river import RiverMember, load
 
 __all__ = [
     "ArrayMember",
@@ -23,11 +28,13 @@ __all__ = [
     "NewtonRegressor",
     "NoChange",
     "Prior",
+    "RiverMember",
     "decode",
+    "load",
 ]
 
-_KINDS: dict[str, type[ArrayMember]] = {
-    kind.kind: kind
+_KINDS: dict[str, Callable[[bytes], Member]] = {
+    kind.kind: kind.decode
     for kind in (
         BayesClassifier,
         ForestClassifier,
@@ -44,8 +51,15 @@ _KINDS: dict[str, type[ArrayMember]] = {
 }
 
 
-def decode(raw: bytes) -> Member:
+def decode(raw: bytes, modules: Sequence[str] = ()) -> Member:
     """Return the member that wrote a snapshot, of whichever kind.
+
+    Parameters
+    ----------
+    raw
+        What its `encode` returned.
+    modules
+        Modules of one's own whose classes the snapshot of a `RiverMember` may hold.
 
     Raises
     ------
@@ -58,6 +72,8 @@ def decode(raw: bytes) -> Member:
     3
     """
     kind, _ = kind_of(raw)
+    if kind == "river":
+        return RiverMember.decode(raw, modules)
     if kind not in _KINDS:
         raise SnapshotVersionMismatch(f"a snapshot of an unknown kind of member, {kind[:40]!r}; rebuild it")
-    return _KINDS[kind].decode(raw)
+    return _KINDS[kind](raw)
