@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import sys
 import types
 from collections.abc import Sequence
 from typing import Any
+
+from river.proba.base import Distribution
 
 from aimass.errors import StateError
 
@@ -74,9 +77,20 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO, protocol: int) -> None:
         super().__init__(file, protocol)
         self._strings: dict[str, str] = {}
+        self._unused = random.Random(0)
 
     def persistent_id(self, obj: Any) -> Any:
         return self._strings.setdefault(obj, obj) if type(obj) is str else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Write the generators of River's distributions, seeded at random and never drawn from, as always the same."""
+        if not isinstance(obj, Distribution) or getattr(obj, "seed", None) is not None:
+            return NotImplemented
+        reduced: Any = obj.__reduce_ex__(5)
+        make, args, state, *rest = reduced
+        if isinstance(state, dict) and "_rng" in state:
+            state = {**state, "_rng": self._unused}
+        return (make, args, state, *rest)
 
 
 class _Unpickler(pickle.Unpickler):
