@@ -1,4 +1,7 @@
-"""Members: learners over dense rows of numbers, of which ensembles are made."""
+"""Members: learners over dense rows of numbers, of which ensembles are made.
+
+River's are in `aimass.models.members.river`, as importing River takes time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from aimass.models.members.forest import ForestClassifier, ForestRegressor
 from aimass.models.members.linear import LinearClassifier, LinearRegressor
 from aimass.models.members.neighbours import NeighboursClassifier, NeighboursRegressor
 from aimass.models.members.newton import NewtonClassifier, NewtonRegressor
-from aimass.models.members.river import RiverMember, load
 
 __all__ = [
     "ArrayMember",
@@ -28,9 +30,7 @@ __all__ = [
     "NewtonRegressor",
     "NoChange",
     "Prior",
-    "RiverMember",
     "decode",
-    "load",
 ]
 
 _KINDS: dict[str, Callable[[bytes], Member]] = {
@@ -73,6 +73,8 @@ def decode(raw: bytes, modules: Sequence[str] = ()) -> Member:
     """
     kind, _ = kind_of(raw)
     if kind == "river":
+        from aimass.models.members.river import RiverMember  # takes half a second, which few need
+
         return RiverMember.decode(raw, modules)
     if kind not in _KINDS:
         raise SnapshotVersionMismatch(f"a snapshot of an unknown kind of member, {kind[:40]!r}; rebuild it")

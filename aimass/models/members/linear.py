@@ -17,7 +17,8 @@ _N, _FACTOR, _LEFT, _MEAN, _VAR = range(5)
 _HEAD = 5
 _IDENTITY, _LOGISTIC, _SOFTMAX = range(3)
 _EPS = 1e-8
-_FAR = 5.0  # standard deviations: what is further counts as this far
+_KEEP = 0.999  # of the gradients that rates follow: a drift is still learned late in the stream
+_FAR = 10.0  # standard deviations: what is further counts as this far
 _CLIP = 3.0  # of a regression's error, in standard deviations of the target
 
 
@@ -77,7 +78,7 @@ def _step(
         for j in range(len(z)):
             if z[j] != 0.0:
                 s = e * z[j]
-                g[k, j] += s * s
+                g[k, j] = _KEEP * g[k, j] + s * s
                 w[k, j] -= rate * s / math.sqrt(g[k, j] + _EPS)
 
 

@@ -12,8 +12,9 @@ import pytest
 from river import base, compose, forest, linear_model, naive_bayes, neighbors, optim, preprocessing, rules, tree
 
 from aimass.errors import ConfigurationError, SnapshotVersionMismatch, StageError, StateError
-from aimass.models.members import Prior, RiverMember, decode, load
+from aimass.models.members import Prior, decode
 from aimass.models.members.base import pack, unpack
+from aimass.models.members.river import RiverMember, load
 from aimass.models.members.unpickler import load_pickle
 from tests.unit.models.members.samples import labels, rows
 
