@@ -15,67 +15,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from aimass.errors import SnapshotVersionMismatch
 from aimass.models.kernel import Floats, Ints
 from aimass.stages.base import Objects, ObjectSpec, State
+from aimass.stages.journal import VERSION, Inputs, mismatch, pack, resized, unpack
 
 GROUP = 64
-_VERSION = 1
 _SNAPSHOT = struct.Struct("<BHQ")  # version, width, events
-_JOURNAL = struct.Struct("<BBHH")  # version, rows, columns / 8 of x, of votes
 _NARROWEST = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What events bring to a learned object: everything that it may depend on.
-
-    Parameters
-    ----------
-    x
-        Events × features; NaN where one is absent.
-    y
-        Labels; NaN where there is none.
-    ops
-        What to do with each event, as the object defines it: 0 … 32767.
-    votes
-        Events × numbers that were kept for the event (what members said of it, when its label comes later); NaN is
-        absent. An object may see more columns of NaN at the end, or fewer, when it is restored.
-    """
-
-    x: Floats
-    y: Floats
-    ops: Ints
-    votes: Floats
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, rows: slice) -> Inputs:
-        return Inputs(self.x[rows], self.y[rows], self.ops[rows], self.votes[rows])
-
-
-def inputs(x: Floats, y: Floats | None = None, ops: Ints | None = None, votes: Floats | None = None) -> Inputs:
-    """Return the inputs of events, with what is left out: no labels, op 0, no votes.
-
-    Examples
-    --------
-    >>> inputs(np.zeros((2, 3))).y
-    array([nan, nan])
-    """
-    n = len(x)
-    return Inputs(
-        np.ascontiguousarray(x, np.float64),
-        np.full(n, np.nan) if y is None else np.ascontiguousarray(y, np.float64),
-        np.zeros(n, np.int64) if ops is None else np.ascontiguousarray(ops, np.int64),
-        np.empty((n, 0)) if votes is None else np.ascontiguousarray(votes, np.float64),
-    )
 
 
 class Automaton(Protocol):
@@ -120,6 +71,7 @@ class Learned(Generic[T]):
 
     Examples
     --------
+    >>> from aimass.stages.journal import inputs
     >>> from aimass.testing import MemoryState
     >>> class Total:
     ...     def __init__(self, total=0.0):
@@ -145,7 +97,7 @@ class Learned(Generic[T]):
         self.name, self.every = name, every
         self._make, self._decode = make, decode
         self._snapshots: ObjectSpec[_Live[T]] = ObjectSpec(f"snapshot.{name}", _row_of, self._of_row, live=live)
-        self._journal: ObjectSpec[list[Inputs]] = ObjectSpec(f"journal.{name}", _pack, _unpack, live=2 * live)
+        self._journal: ObjectSpec[list[Inputs]] = ObjectSpec(f"journal.{name}", pack, unpack, live=2 * live)
 
     def take(self, state: State, key: str) -> Handle[T]:
         """Return a handle on the object of a key, fresh or as its last event left it; good until the batch ends."""
@@ -153,7 +105,7 @@ class Learned(Generic[T]):
         journal = state.objects(self._journal)
         live = table.get(key)
         if live is None:
-            live = _Live(_SNAPSHOT.pack(_VERSION, 0, 0), self._make(), 0, 0)
+            live = _Live(_SNAPSHOT.pack(VERSION, 0, 0), self._make(), 0, 0)
             table.put(key, live)
         handle = Handle(key, live, table, journal, self.every)
         if live.seen % self.every == 0:
@@ -174,8 +126,8 @@ class Learned(Generic[T]):
 
     def _of_row(self, row: bytes) -> _Live[T]:
         version, width, seen = _SNAPSHOT.unpack_from(row) if len(row) >= _SNAPSHOT.size else (0, 0, 0)
-        if version != _VERSION:
-            raise _mismatch(f"snapshot.{self.name}", version)
+        if version != VERSION:
+            raise mismatch(f"snapshot.{self.name}", version)
         model = self._decode(row[_SNAPSHOT.size :]) if seen else self._make()
         return _Live(row, model, width, seen)
 
@@ -230,7 +182,7 @@ class Handle(Generic[T]):
         live = self._live
         live.width = width
         live.seen += len(piece)
-        return live.model.run(_resized(piece.x, width), piece.y, piece.ops, piece.votes)
+        return live.model.run(resized(piece.x, width), piece.y, piece.ops, piece.votes)
 
     def _write(self, piece: Inputs) -> None:
         at = 0
@@ -245,7 +197,7 @@ class Handle(Generic[T]):
     def _snapshot(self) -> None:
         live = self._live
         self.clear()
-        live.row = _SNAPSHOT.pack(_VERSION, live.width, live.seen) + live.model.encode()
+        live.row = _SNAPSHOT.pack(VERSION, live.width, live.seen) + live.model.encode()
         self._table.put(self._key, live)
 
     def clear(self) -> None:
@@ -282,72 +234,5 @@ def _widths(x: Floats, width: int) -> npt.NDArray[np.intp]:
     return found
 
 
-def _resized(rows: Floats, width: int) -> Floats:
-    if rows.shape[1] == width:
-        return np.ascontiguousarray(rows)
-    wide = np.full((len(rows), width), np.nan)
-    used = min(width, rows.shape[1])
-    wide[:, :used] = rows[:, :used]
-    return wide
-
-
 def _copy(piece: Inputs) -> Inputs:
     return Inputs(piece.x.copy(), piece.y.copy(), piece.ops.copy(), piece.votes.copy())
-
-
-def _mismatch(table: str, version: int) -> SnapshotVersionMismatch:
-    return SnapshotVersionMismatch(
-        f"{table}: a row of version {version} cannot be read, only {_VERSION}; "
-        "run the version that wrote it, or reset the pipeline's state and replay its log"
-    )
-
-
-def _pack(group: list[Inputs]) -> bytes:
-    """Return the bytes of a group: presence bits and what is present, in single precision where that is exact."""
-    y, ops = np.concatenate([one.y for one in group]), np.concatenate([one.ops for one in group])
-    x_bits, x = _present([one.x for one in group])
-    votes_bits, votes = _present([one.votes for one in group])
-    numbers = np.concatenate([np.where(y == y, y, np.nan), x, votes])
-    is_short = np.array_equal(_single(numbers), numbers, equal_nan=True)
-    head = _JOURNAL.pack(2 * _VERSION + is_short, len(y), x_bits.shape[1], votes_bits.shape[1])
-    stored = numbers.astype("<f4" if is_short else "<f8")
-    return head + ops.astype("<i2").tobytes() + x_bits.tobytes() + votes_bits.tobytes() + stored.tobytes()
-
-
-def _single(numbers: Floats) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return numbers.astype(np.float32)
-
-
-def _present(parts: list[Floats]) -> tuple[npt.NDArray[np.uint8], Floats]:
-    widest = max(part.shape[1] for part in parts)
-    rows = np.concatenate([_resized(part, widest) for part in parts])
-    present = rows == rows
-    used = np.flatnonzero(present.any(axis=0))
-    bits = np.packbits(present[:, : used[-1] + 1 if len(used) else 0], axis=1)
-    return bits, rows[present]
-
-
-def _unpack(row: bytes) -> list[Inputs]:
-    kind, n, x_bytes, votes_bytes = _JOURNAL.unpack_from(row) if len(row) >= _JOURNAL.size else (0, 0, 0, 0)
-    if kind // 2 != _VERSION:
-        raise _mismatch("journal", kind // 2)
-    at = _JOURNAL.size + 2 * n
-    ops = np.frombuffer(row, "<i2", n, _JOURNAL.size).astype(np.int64)
-    x_bits = _bits(row, at, n, x_bytes)
-    votes_bits = _bits(row, at + n * x_bytes, n, votes_bytes)
-    numbers = np.frombuffer(row, "<f4" if kind % 2 else "<f8", offset=at + n * (x_bytes + votes_bytes))
-    y, rest = numbers[:n].astype(np.float64), numbers[n:].astype(np.float64)
-    middle = int(x_bits.sum())
-    return [Inputs(_spread(x_bits, rest[:middle]), y, ops, _spread(votes_bits, rest[middle:]))]
-
-
-def _bits(row: bytes, at: int, rows: int, width: int) -> npt.NDArray[np.bool_]:
-    raw = np.frombuffer(row, np.uint8, rows * width, at).reshape(rows, width)
-    return np.unpackbits(raw, axis=1).astype(bool)
-
-
-def _spread(present: npt.NDArray[np.bool_], numbers: Floats) -> Floats:
-    rows = np.full(present.shape, np.nan)
-    rows[present] = numbers
-    return rows

@@ -14,7 +14,8 @@ from aimass.records import Event
 from aimass.runtime.partition import PROGRESS
 from aimass.runtime.state import PartitionState
 from aimass.runtime.store import MemoryPartition
-from aimass.stages.learned import Learned, inputs
+from aimass.stages.journal import inputs
+from aimass.stages.learned import Learned
 from aimass.testing import event
 from tests.unit.runtime.harness import CHANGELOG, World, result, stream
 from tests.unit.runtime.memory_log import Crash, no_hook

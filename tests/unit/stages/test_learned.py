@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.errors import SnapshotVersionMismatch
-from aimass.stages.learned import GROUP, Inputs, Learned, _pack, _unpack, inputs
+from aimass.stages.journal import Inputs, inputs, pack, unpack
+from aimass.stages.learned import GROUP, Learned
 from aimass.testing import MemoryState, check_stage, event
 from tests.unit.stages.toy_learned import Toy, ToyStage
 
@@ -72,7 +73,7 @@ def test_a_snapshot_takes_the_place_of_its_journal() -> None:
     handle.run(some(150, seed=2))
     rows = state.commit()
     assert list(rows["journal.toy"]) == ["k\x1f000000000004"]
-    assert len(_unpack(rows["journal.toy"]["k\x1f000000000004"])[0]) == 270 - 4 * GROUP
+    assert len(unpack(rows["journal.toy"]["k\x1f000000000004"])[0]) == 270 - 4 * GROUP
     assert handle.seen == 270
 
 
@@ -110,7 +111,7 @@ def test_keys_are_apart_and_can_be_dropped() -> None:
 def test_a_journal_row_gives_back_what_went_in(numbers: list[float], shape: tuple[int, int]) -> None:
     x = np.array(numbers).reshape(shape)
     rows = inputs(x, x[:, 0], np.arange(len(x)), x[:, 1:])
-    [back] = _unpack(_pack([rows[:1], rows[1:]]))
+    [back] = unpack(pack([rows[:1], rows[1:]]))
     for was, now in ((rows.x, back.x), (rows.votes, back.votes)):
         padded = np.full((len(x), max(now.shape[1], was.shape[1])), np.nan)
         padded[:, : was.shape[1]] = was
@@ -118,14 +119,14 @@ def test_a_journal_row_gives_back_what_went_in(numbers: list[float], shape: tupl
         shown[:, : now.shape[1]] = now
         assert padded.tobytes() == shown.tobytes()
     assert (back.y.tobytes(), back.ops.tolist()) == (rows.y.tobytes(), rows.ops.tolist())
-    assert _pack([back]) == _pack([rows])
+    assert pack([back]) == pack([rows])
 
 
 @pytest.mark.parametrize("digits", [0, 3])
 def test_an_event_costs_few_bytes(digits: int) -> None:
     rng = np.random.default_rng(1)
     given = inputs(rng.normal(size=(GROUP, 10)).round(digits), rng.integers(2, size=GROUP) * 1.0)
-    per_event = len(_pack([given])) / GROUP
+    per_event = len(pack([given])) / GROUP
     assert per_event < (4 if digits == 0 else 8) * 11 + 5
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from aimass.models.kernel import Floats, Ints
 from aimass.records import Event
 from aimass.stages.base import Outputs, State
-from aimass.stages.learned import Inputs, Learned, inputs
+from aimass.stages.journal import Inputs, inputs
+from aimass.stages.learned import Learned
 
 
 class Toy:
