@@ -23,7 +23,7 @@ import numpy as np
 from aimass.models.kernel import Floats, Ints, kernel
 from aimass.records import Anomaly
 
-#: Scores from here on are worth an alert: about one false one in 2,000 events; then the lines of worse severities.
+#: Scores from here on are worth an alert: 1 in 10^3.5 events by chance; then the lines of worse severities.
 LINE, WARNING, CRITICAL = 3.5, 5.0, 8.0
 LIMIT = 1e100  # larger numbers are taken as this
 WARM = 32  # a field scores nothing until it has been seen this often
@@ -53,6 +53,7 @@ _EPISODE, _TELL = 50.0, 120.0  # events: peaks further apart are counted apart; 
 _TURNOVER, _HORIZON = 64.0, 20_000.0  # episodes after which the highest peak is forgotten; events that count at most
 _BEYOND, _FACTOR = 1.0, 3.0  # how far a fitted tail may go beyond what was seen: a power of ten; a record, threefold
 _WEIGHT = 0.7  # of the two signals that follow slow changes
+_MORE = 0.1  # by how much a score must beat what was told: a quarter rarer
 _PARDON_FADE = 2e-5
 
 
@@ -261,7 +262,7 @@ def _tell(f: Floats, n: float, score: float, constant: bool, out: Floats) -> Non
     if f[_BAR_AGE] > _TELL:
         f[_BAR] = 0.0
     out[0] = out[1] = score
-    if score > f[_BAR]:
+    if score > f[_BAR] + _MORE:
         f[_BAR], f[_BAR_AGE] = (_CAP if constant else score), 0.0
     else:
         out[0] = min(score, TOLD)
