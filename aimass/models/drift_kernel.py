@@ -45,7 +45,8 @@ def _median(values: Floats) -> float:
             j -= 1
         values[j + 1] = v
     half = len(values) // 2
-    return 0.5 * values[half - 1] + 0.5 * values[half]
+    middle: float = 0.5 * values[half - 1] + 0.5 * values[half]
+    return middle
 
 
 @kernel
@@ -56,7 +57,8 @@ def _standard(one: Floats, v: float) -> float:
         if d == 0.0:
             return 0.0
         one[_UNIT] = abs(d) / CLIP  # a constant until now: what differs first is the measure
-    return min(max(d / one[_UNIT], -CLIP), CLIP)
+    u: float = min(max(d / one[_UNIT], -CLIP), CLIP)
+    return u
 
 
 @kernel
@@ -89,7 +91,8 @@ def _learn_moments(one: Floats, stream: int, u: float, a: float) -> None:
 def _variance(one: Floats, stream: int) -> float:
     """Return the variance of values, as if one at the limit had been seen before: the first rare one is no wonder."""
     rare = 1.0 / min(one[_SEEN] + 1.0, _MEMORY)
-    return one[_M2 + stream] + rare * CLIP * CLIP
+    found: float = one[_M2 + stream] + rare * CLIP * CLIP
+    return found
 
 
 @kernel
@@ -110,7 +113,8 @@ def _stretch(one: Floats, stream: int, z: float, blocks: float, independent: flo
     if g > 0.01:
         w = 1.0 + g * z / 6.0 - g * g / 36.0
         t += 2.0 / g * (w * w * w - 1.0) - z
-    return t + heavy * (z2 * z - 3.0 * z) / 24.0
+    quantile: float = t + heavy * (z2 * z - 3.0 * z) / 24.0
+    return quantile
 
 
 @kernel
@@ -200,12 +204,13 @@ def _describe(one: Floats, stream: int, out: Floats) -> None:
     """Tell before, after, deviations and events of a change: of the last blocks, take that which differs most."""
     best = 0.0
     halves = int(one[_HALVES]) + 1
-    for level in range(LEVELS):
-        size = float(2 * BASE * (1 << level))
+    for i in range(LEVELS + 1):
+        level = max(i - 1, 0)
+        size = float(BASE * (1 << i))
         before = one[_N] - size
         if halves >> level < 2 or before < BASE:
             break
-        block = one[_BUFFER + stream * LEVELS + level]
+        block = one[(_BUFFER if i > 0 else _PREV) + stream * LEVELS + level]
         old, new = (one[_SUM + stream] - block) / before, block / size
         z2 = (new - old) * (new - old) / (1.0 / size + 1.0 / before)
         if z2 > best:
@@ -229,9 +234,10 @@ def _describe(one: Floats, stream: int, out: Floats) -> None:
 def _restart(one: Floats, stream: int) -> None:
     """Forget the reference and begin a new one; what was learned of the column's noise stays."""
     one[_COUNT] = one[_N] = one[_FILL] = one[_HALVES] = 0.0
-    one[_SUM : _SUM + 2] = 0.0
-    one[_PART : _PART + 2] = 0.0
-    one[_BUFFER:_DETAIL] = 0.0
+    for k in range(_SUM, _M2):
+        one[k] = 0.0
+    for k in range(_BUFFER, _DETAIL):
+        one[k] = 0.0
     one[_STRICT] = min(one[_STRICT] + _STRICTER, _STRICTEST)
     if stream == SPREAD:
         one[_UNIT] = 0.0
@@ -272,17 +278,19 @@ def _take(one: Floats, v: float, limits: Floats) -> int:
 
 
 @kernel
-def _warm(one: Floats, scratch: Floats, limits: Floats) -> int:
-    """Begin a reference with the values of the warm-up."""
-    values = one[_BUFFER : _BUFFER + WARM].copy()
-    one[_BUFFER : _BUFFER + WARM] = 0.0
-    scratch[:] = values
+def _warm(one: Floats, v: float, values: Floats, scratch: Floats) -> bool:
+    """Take one value of the warm-up; return whether it was the last, and its values are to be taken in earnest."""
+    one[_BUFFER + int(one[_COUNT])] = v
+    one[_COUNT] += 1.0
+    if one[_COUNT] < WARM:
+        return False
+    for i in range(WARM):
+        values[i] = scratch[i] = one[_BUFFER + i]
+        one[_BUFFER + i] = 0.0
     _begin(one, scratch)
     _measure(one, MEAN)
     _measure(one, SPREAD)
-    for i in range(WARM):
-        _take(one, values[i], limits)
-    return -1
+    return True
 
 
 @kernel
@@ -303,22 +311,20 @@ def scan(state: Floats, values: Floats, limits: Floats, seen: float, found: Floa
         Where to put findings: `FOUND` numbers each.
     """
     count = 0
-    scratch = np.empty(WARM)
+    warm, scratch = np.empty(WARM), np.empty(WARM)
     for j in range(len(state)):
         one = state[j]
         for i in range(len(values)):
             v = values[i, j]
             if v != v:
                 continue
-            one[_RECENT] += (v - one[_RECENT]) * 0.125
-            if one[_COUNT] < WARM:
-                one[_BUFFER + int(one[_COUNT])] = v
-                one[_COUNT] += 1.0
-                if one[_COUNT] == WARM:
-                    _warm(one, scratch, limits)
+            one[_RECENT] += (v - one[_RECENT]) * 0.5
+            is_warm = one[_COUNT] >= WARM
+            if not is_warm and not _warm(one, v, warm, scratch):
                 continue
-            stream = _take(one, v, limits)
-            if stream >= 0:
+            for k in range(1 if is_warm else WARM):
+                stream = _take(one, v if is_warm else warm[k], limits)
+            if is_warm and stream >= 0:
                 out = found[count]
                 out[0], out[1], out[2] = i, j, stream
                 _describe(one, stream, out)
