@@ -27,6 +27,8 @@ class Evaluated:
         By name: accuracy or mean absolute error over all events, and (``fading.*``) over recent ones.
     weights
         By name: what share a member's vote has.
+    challengers
+        By name: the main metric, and ``evidence.<name>``: see `Evidence`.
     """
 
     row: int
@@ -35,6 +37,7 @@ class Evaluated:
     baselines: dict[str, float]
     members: dict[str, float]
     weights: dict[str, float]
+    challengers: dict[str, float] = field(default_factory=dict)
 
 
 Happening = Drifted | Evaluated

@@ -115,13 +115,21 @@ class Ensemble:
         self.parts = list(make(width, self.classes))
         self.names = tuple(part.name for part in self.parts)
         self._score = np.zeros((k.SCORE, len(self.parts)))
-        self._score[k.WEIGHT] = 1.0 / len(self.parts)
+        self._score[k.WEIGHT] = self._first_weights()
         self._interval = Interval(coverage)
         self.evaluator = Evaluator(classes)
         self._monitor = Monitor(min(watched, width), watched)
         self._shows_lags = False
         self._quiet_since = 0
         self._good: list[list[bytes]] = []
+
+    def _first_weights(self) -> list[float]:
+        """Return weights for members that have not learned: half for the baselines, which need not learn."""
+        base = sum(part.is_baseline for part in self.parts)
+        rest = len(self.parts) - base
+        if not base or not rest:
+            return [1.0 / len(self.parts)] * len(self.parts)
+        return [0.5 / base if part.is_baseline else 0.5 / rest for part in self.parts]
 
     @property
     def weights(self) -> dict[str, float]:
@@ -266,7 +274,7 @@ class Ensemble:
         if self.policy == "reset":
             for member in learners:
                 member.reset()
-            self._score[k.WEIGHT] = 1.0 / len(self.parts)
+            self._score[k.WEIGHT] = self._first_weights()
         elif self.policy == "rate":
             for member in learners:
                 member.quicken(_QUICKER)

@@ -12,18 +12,22 @@ SCORE = 5
 SHARE = 1e-3  # of a weight goes to all in equal parts, so that no member is ever lost
 FADE = 0.999
 SHARP = 0.5  # how strongly one wrong class tells on a weight
-SHARP_NUMBER = 0.5  # and an error as large as the best member's usual one
+SHARP_NUMBER = 0.2  # and an error as large as the best member's usual one
 WORST = 10.0  # usual errors: what is further off counts as this far
+LEAST = 0.02  # of the largest weight: votes with less are not heard, since many bad ones add up
 _MOST = 1e100
 
 
 @kernel
 def _vote(votes: Floats, score: Floats, p: Floats) -> float:
-    """Set p to the weighted mean of the votes; return the weight of those who voted."""
+    """Set p to the weighted mean of the votes that count; return their weight."""
     p[:] = 0.0
-    total = 0.0
+    total = most = 0.0
     for m in range(votes.shape[0]):
         if abs(votes[m, 0]) <= _MOST:
+            most = max(most, score[WEIGHT, m])
+    for m in range(votes.shape[0]):
+        if abs(votes[m, 0]) <= _MOST and score[WEIGHT, m] >= LEAST * most:
             total += score[WEIGHT, m]
             for k in range(len(p)):
                 p[k] += score[WEIGHT, m] * votes[m, k]

@@ -110,6 +110,14 @@ class Evaluator:
         return found
 
     @property
+    def loss(self) -> float:
+        """The fading mean of absolute errors, or the fading share of wrong classes; 0 before the first event."""
+        s = self._sums[k.FADING]
+        if s[k.N] == 0.0:
+            return 0.0
+        return float(1.0 - s[k.CORRECT] / s[k.N] if self.classes else s[k.ABS] / s[k.N])
+
+    @property
     def is_dependent(self) -> bool:
         """Whether labels were found to depend on the one before: that one says more of them than chance."""
         s = self._sums[k.ALL].tolist()
