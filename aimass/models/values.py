@@ -55,6 +55,7 @@ _BEYOND, _FACTOR = 1.0, 3.0  # how far a fitted tail may go beyond what was seen
 _WEIGHT = 0.7  # of the two signals that follow slow changes
 _MORE = 0.1  # by how much a score must beat what was told: a quarter rarer
 _PARDON_FADE = 2e-5
+_NEW = Anomaly(0.0)
 
 
 @kernel
@@ -350,9 +351,17 @@ def score_batch(state: Floats, rows: Ints, times: Floats, values: Floats, fields
     """
     found = np.zeros((len(rows), FOUND))
     run(state, rows, times, values, found)
+    scores = found[:, 0].round(3)
     return [
-        Anomaly(round(score, 3), fields[int(top)], CAUSES[int(cause)], value, expected, severity(score))
-        if top >= 0.0
-        else Anomaly(0.0)
-        for score, _, top, cause, value, expected in found.tolist()
+        Anomaly(score, fields[top], CAUSES[cause], value, expected, severity(score) if score >= LINE else None)
+        if top >= 0
+        else _NEW
+        for score, top, cause, value, expected in zip(
+            scores.tolist(),
+            found[:, 2].astype(np.int64).tolist(),
+            found[:, 3].astype(np.int64).tolist(),
+            found[:, 4].tolist(),
+            found[:, 5].tolist(),
+            strict=True,
+        )
     ]
