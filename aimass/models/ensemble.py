@@ -119,7 +119,7 @@ class Ensemble:
         self._interval = Interval(coverage)
         self.evaluator = Evaluator(classes)
         self._monitor = Monitor(min(watched, width), watched)
-        self._shows_lags = False
+        self.shows_lags = False
         self._quiet_since = 0
         self._good: list[list[bytes]] = []
 
@@ -212,7 +212,7 @@ class Ensemble:
             own = slice(None) if share >= 1.0 else _drawn(self.count, len(y), share)
             if not part.of_change:
                 said[own, m] = part.member.run(x[own], y[own], learn[own])
-            elif self._shows_lags:
+            elif self.shows_lags:
                 last = x[own, 0]
                 change = part.member.run(x[own], y[own] - last, learn[own] & ~np.isnan(last))
                 said[own, m] = change + last[:, None]
@@ -230,7 +230,7 @@ class Ensemble:
         return shares
 
     def _shown(self, x: Floats) -> Floats:
-        if self.lags and not self._shows_lags:
+        if self.lags and not self.shows_lags:
             x = x.copy()
             x[:, : self.lags] = np.nan
         return x
@@ -260,7 +260,7 @@ class Ensemble:
 
     def _rest(self, row: int) -> list[Happening]:
         """Do what may be done only at every 64th event: look for drift and act on it, show lags, keep a fallback."""
-        self._shows_lags = self._shows_lags or (self.lags > 0 and self.evaluator.is_dependent)
+        self.shows_lags = self.shows_lags or (self.lags > 0 and self.evaluator.is_dependent)
         found = self._monitor.look(row, self.policy)
         if any(one.is_loss for one in found):
             self._quiet_since = self.count
@@ -307,7 +307,7 @@ class Ensemble:
             "names": list(self.names),
             "quiet_since": self._quiet_since,
             "good": len(self._good),
-            "shows_lags": self._shows_lags,
+            "shows_lags": self.shows_lags,
             "width": self.width,
         }
         members = [part.member.encode() for part in self.parts]
@@ -332,7 +332,7 @@ class Ensemble:
         if tuple(settings["names"]) != self.names or settings["is_number"] != self.is_number:
             raise _others(settings["names"], self.names)
         self.width, self.classes, self.count = settings["width"], settings["classes"], settings["count"]
-        self._shows_lags, self._quiet_since = settings["shows_lags"], settings["quiet_since"]
+        self.shows_lags, self._quiet_since = settings["shows_lags"], settings["quiet_since"]
         self._score, self._interval.state = arrays[:2]
         blobs = [array.tobytes() for array in arrays[2:]]
         self.evaluator, self._monitor = Evaluator.decode(blobs[0]), Monitor.decode(blobs[1])

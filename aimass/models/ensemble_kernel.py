@@ -39,7 +39,7 @@ def _vote(votes: Floats, score: Floats, p: Floats) -> float:
 @kernel
 def _unit(score: Floats) -> float:
     """Return the usual error of the member that lately erred least; 0 while none is known."""
-    least = math.inf
+    least: float = math.inf
     for m in range(score.shape[1]):
         if score[LATELY, m] > 0.0:
             least = min(least, score[RECENT, m] / score[LATELY, m])

@@ -107,5 +107,7 @@ def _made(recipe: Sequence[Ingredient], width: int, classes: int) -> list[Part]:
 
 
 def _beside(estimator: str, parameters: dict[str, Any], width: int, classes: int) -> list[Part]:
-    own = kinds.load(estimator, width, classes, **parameters)
+    from aimass.models.members.river import load  # River is imported only where it is asked for
+
+    own = load(estimator, width, classes, **parameters)
     return [*_made(_BASELINES, width, classes), Part("own", own)]
