@@ -145,30 +145,31 @@ def _measure(one: Floats, stream: int) -> None:
 
 
 @kernel
-def _learn_detail(one: Floats, stream: int, level: int, detail: float) -> None:
+def _learn_detail(one: Floats, stream: int, level: int, detail: float, share: float) -> None:
     n = one[_PAIRS + level]
     if stream == MEAN:
         n += 1.0
         one[_PAIRS + level] = n
     k = stream * LEVELS + level
-    a = max(1.0 / n, 1.0 / (64.0 + 2048.0 / (2 * BASE * (1 << level))))
+    a = 1.0 / min(n, 64.0 + 2048.0 * share)
     seen = min(detail * detail, _MOST_LEARNED * one[_NOISE + k])
     one[_DETAIL + k] += a * (seen - one[_DETAIL + k])
 
 
 @kernel
-def _test(one: Floats, stream: int, level: int, block: float, limits: Floats) -> float:
+def _test(one: Floats, stream: int, level: int, block: float, share: float, limit: float) -> float:
     """Return how far a block's mean is from the reference's if that is a change, in limits; else 0."""
     size = float(2 * BASE * (1 << level))
     before = one[_N] - size
     if before < WARM or before * 8.0 < size or one[_PAIRS] < _PRIOR:
         return 0.0
-    d = block / size - (one[_SUM + stream] - block) / before
-    variance = one[_NOISE + stream * LEVELS + level] * (1.0 + size / before)
-    limit = limits[level] * (1.0 + one[_STRICT])
+    noise = one[_NOISE + stream * LEVELS + level]
+    d = block * share * before - (one[_SUM + stream] - block)  # times the number before: nothing is divided
+    variance = noise * before * (before + size)
+    limit *= 1.0 + one[_STRICT]
     if d * d <= limit * limit * variance:
         return 0.0
-    independent = max(_variance(one, stream) / one[_NOISE + stream * LEVELS + level], 1.0)
+    independent = max(_variance(one, stream) / noise, 1.0)
     side = 1.0 if d > 0.0 else -1.0
     z = abs(d) / math.sqrt(variance)
     q = _stretch(one, stream, limit, one[_PAIRS + level] + 2.0 * _PRIOR, independent, side)
@@ -181,21 +182,22 @@ def _blocks(one: Floats, stream: int, limits: Floats) -> float:
     half = one[_PART + stream]
     one[_PART + stream] = 0.0
     halves = int(one[_HALVES])
-    most = 0.0
+    most, share = 0.0, 0.5 / BASE
     for level in range(LEVELS):
         k = stream * LEVELS + level
         if halves == 0:
             one[_PREV + k] = half
             break
         block = one[_PREV + k] + half
-        most = max(most, _test(one, stream, level, block, limits))
+        most = max(most, _test(one, stream, level, block, share, limits[level]))
         if halves & 1:
-            _learn_detail(one, stream, level, (half - one[_PREV + k]) / (2 * BASE * (1 << level)))
+            _learn_detail(one, stream, level, (half - one[_PREV + k]) * share, share)
         one[_PREV + k], one[_BUFFER + k] = half, block
         if halves & 1 == 0:
             break
         halves >>= 1
         half = block
+        share *= 0.5
     return most
 
 
