@@ -24,8 +24,10 @@ def _learn(y: float, p: float, low: float, high: float, miss: float, state: Floa
         step = max(_STEP, 2.0 / math.sqrt(n + 1.0))
         is_below = y < low if low == low else e < -state[_BELOW] * unit
         is_above = y > high if high == high else e > state[_ABOVE] * unit
-        state[_BELOW] = max(state[_BELOW] + step * ((1.0 if is_below else 0.0) - miss / 2.0), 0.0)
-        state[_ABOVE] = max(state[_ABOVE] + step * ((1.0 if is_above else 0.0) - miss / 2.0), 0.0)
+        below, above = state[_BELOW], state[_ABOVE]
+        state[_BELOW] += step * ((1.0 if is_below else 0.0) - (0.5 * miss if above > 0.0 else miss))
+        state[_ABOVE] += step * ((1.0 if is_above else 0.0) - (0.5 * miss if below > 0.0 else miss))
+        state[_BELOW], state[_ABOVE] = max(state[_BELOW], 0.0), max(state[_ABOVE], 0.0)
         e = min(max(e, -100.0 * unit), 100.0 * unit)
     state[_EVENTS] = n + 1.0
     state[_ERROR] = _FADE * state[_ERROR] + abs(e)
@@ -56,10 +58,11 @@ class Interval:
 
     Notes
     -----
-    The bounds track the quantiles of the error in units of its recent mean size, each side on its own. In the long run
-    they are missed as often as asked on *any* sequence, since a run of misses moves them until it ends (Gibbs and
-    Candès, "Adaptive conformal inference under distribution shift", 2021; the quantile tracker of Angelopoulos, Candès and
-    Tibshirani, "Conformal PID control for time series prediction", 2023). State: 5 numbers.
+    The bounds track the quantiles of the error in units of its recent mean size, each side on its own (a bound that
+    has come to the prediction leaves its share of misses to the other). In the long run they are missed as often as
+    asked on *any* sequence, since a run of misses moves them until it ends (Gibbs and Candès, "Adaptive conformal
+    inference under distribution shift", 2021; the quantile tracker of Angelopoulos, Candès and Tibshirani, "Conformal
+    PID control for time series prediction", 2023). State: 5 numbers.
 
     Examples
     --------

@@ -22,7 +22,8 @@ _MOST = 1e100
 def _vote(votes: Floats, score: Floats, p: Floats) -> float:
     """Set p to the weighted mean of the votes that count; return their weight."""
     p[:] = 0.0
-    total = most = 0.0
+    total: float = 0.0
+    most: float = 0.0
     for m in range(votes.shape[0]):
         if abs(votes[m, 0]) <= _MOST:
             most = max(most, score[WEIGHT, m])
@@ -42,7 +43,8 @@ def _unit(score: Floats) -> float:
     least: float = math.inf
     for m in range(score.shape[1]):
         if score[LATELY, m] > 0.0:
-            least = min(least, score[RECENT, m] / score[LATELY, m])
+            usual: float = score[RECENT, m] / score[LATELY, m]
+            least = min(least, usual)
     return least if least < math.inf else 0.0
 
 
