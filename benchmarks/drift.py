@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 Stream = tuple[Floats, list[int]]  # values, and where changes begin
 AT, RAMP, PERIOD, QUIET = 3_000, 1_000, 2_000, 20_000
 FEW = 2  # seeds for KSWIN
+FIRST_SEED = 10_000  # lower ones were looked at while the detector was made
 
 
 def changing(kind: str, rng: np.random.Generator) -> Stream:
@@ -106,7 +107,7 @@ def measure(name: str, kind: str, seeds: int) -> dict[str, Any]:
     delays: list[int] = []
     false, before, missed, extra = 0, 0, 0, 0
     for seed in range(min(seeds, FEW) if name == "KSWIN" else seeds):
-        values, starts = make(kind, np.random.default_rng(seed))
+        values, starts = make(kind, np.random.default_rng(FIRST_SEED + seed))
         alarms = DETECTORS[name](values)
         first = starts[0] if starts else len(values)
         before += first
@@ -187,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--seeds", type=int, default=20, help="streams of each kind")
+    parser.add_argument("--seeds", type=int, default=60, help="streams of each kind")
     options = parser.parse_args(argv)
     results = run(options.seeds)
     if options.json:
