@@ -45,14 +45,17 @@ def _unit(score: Floats) -> float:
         if score[LATELY, m] > 0.0:
             usual: float = score[RECENT, m] / score[LATELY, m]
             least = min(least, usual)
-    return least if least < math.inf else 0.0
+    if least == math.inf:
+        least = 0.0
+    return least
 
 
 @kernel
 def _loss(vote: Floats, y: float, is_number: bool) -> float:
     """Return the absolute error of a number, or whether the likeliest class was wrong."""
     if is_number:
-        return min(abs(vote[0] - y), _MOST)
+        error: float = min(abs(vote[0] - y), _MOST)
+        return error
     best = 0
     for k in range(len(vote)):
         if vote[k] > vote[best]:

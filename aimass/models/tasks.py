@@ -9,7 +9,10 @@ from typing import Any
 
 from aimass.errors import ConfigurationError
 from aimass.models import members as kinds
+from aimass.models.cluster import Clusterer
 from aimass.models.ensemble import Ensemble, Part
+from aimass.models.forecast import Forecaster
+from aimass.models.ranking import Ranker
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,27 @@ def ensemble(
     elif "." in recipe or ":" in recipe:
         make = partial(_beside, recipe, parameters or {})
     else:
-        raise ConfigurationError(f"there is no recipe {recipe!r}: take one of {', '.join(RECIPES)}, or an estimator")
+        known = ", ".join([*RECIPES, *OTHERS])
+        raise ConfigurationError(f"there is no recipe {recipe!r}: take one of {known}, or an estimator")
     decode = partial(kinds.decode, modules=modules)
     return Ensemble(make, decode, classes=0 if number else classes, **settings)
+
+
+#: Recipes that are no ensembles: what makes them, and for which task.
+OTHERS: dict[str, Callable[..., Any]] = {"forecaster": Forecaster, "clusterer": Clusterer, "ranker": Ranker}
+
+
+def automaton(recipe: str, **settings: Any) -> Ensemble | Forecaster | Clusterer | Ranker:
+    """Return a fresh model by any recipe: that of an `ensemble`, or one in `OTHERS`.
+
+    Examples
+    --------
+    >>> type(automaton("clusterer", clusters=3)).__name__
+    'Clusterer'
+    """
+    made: Ensemble | Forecaster | Clusterer | Ranker
+    made = OTHERS[recipe](**settings) if recipe in OTHERS else ensemble(recipe, **settings)
+    return made
 
 
 def _made(recipe: Sequence[Ingredient], width: int, classes: int) -> list[Part]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimass.errors import SnapshotVersionMismatch
+from aimass.errors import ConfigurationError, SnapshotVersionMismatch
 from aimass.models import members
 from aimass.models.answers import Evaluated
 from aimass.models.ensemble import EXPLAIN, LATER, LEARN, PREDICT, Ensemble, Part
@@ -221,3 +221,41 @@ def test_nasty_numbers_do_no_harm(recipe: str) -> None:
 def test_the_snapshot_of_other_members_is_refused() -> None:
     with pytest.raises(SnapshotVersionMismatch, match="linear"):
         ensemble("classifier").load(ensemble("linear").encode())
+
+
+def test_fallback_goes_back_to_members_as_they_were_before_the_drift() -> None:
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(13_000, 8))
+    y = (x[:, 1] > 0).astype(float)
+    y[12_500:] = 1.0 - y[12_500:]
+    one = Ensemble(light, members.decode, policy="fallback")
+    one.run(x[:8192], y[:8192], np.full(8192, LEARN))
+    good = one.parts[1].member.encode()
+    happenings: list[object] = []
+    at = 8192
+    while not any(isinstance(found, Drifted) and found.is_loss for found in happenings):
+        happenings = list(one.run(x[at : at + 64], y[at : at + 64], np.full(64, LEARN)).happenings)
+        at += 64
+    assert 12_500 < at < 12_700
+    assert one.parts[1].member.encode() in (good, _at(x, y, 12_288))
+
+
+def _at(x: Floats, y: Floats, count: int) -> bytes:
+    one = Ensemble(light, members.decode, policy="fallback")
+    one.run(x[:count], y[:count], np.full(count, LEARN))
+    return one.parts[1].member.encode()
+
+
+def test_an_estimator_of_rivers_runs_beside_the_baselines() -> None:
+    one = ensemble("river.linear_model.LogisticRegression")
+    assert one.names == ("no_change", "prior", "own")
+    x = np.random.default_rng(9).normal(size=(300, 8))
+    one.run(x, (x[:, 0] > 0).astype(float), np.full(300, LEARN))
+    assert one.weights["own"] > 0.9
+    again = ensemble("river.linear_model.LogisticRegression").load(one.encode())
+    assert again.encode() == one.encode()
+
+
+def test_an_unknown_recipe_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"classifier, regressor, linear, forecaster"):
+        ensemble("clasifier")
