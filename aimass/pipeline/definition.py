@@ -78,11 +78,15 @@ class ModelDef:
         default=(),
         shown="by what their values are",
     )
-    lags: int = setting("small-count", "how many earlier values of each numeric field of the key it sees", default=0)
+    lags: int = setting("small-count", "how many earlier values of each of its `fields` it sees, per key", default=0)
     windows: tuple[float, ...] = setting(
-        "durations", "over how long, in event time, means and deviations of each field of the key are kept", default=()
+        "durations",
+        "over how long, in event time, means and deviations of each of its `fields` are seen, per key",
+        default=(),
     )
-    label_lags: int = setting("small-count", "how many earlier labels it sees", default=2)
+    label_lags: int = setting(
+        "small-count", "how many earlier labels it sees, once they prove to depend on the one before", default=2
+    )
     horizon: int = setting("count", 'how many events ahead, for `recipe = "forecaster"`', default=1)
     cpu_us: float = setting(
         "amount",

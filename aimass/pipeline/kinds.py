@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aimass.models.recipes import RECIPES
+from aimass.models.encode import ENCODINGS
+from aimass.models.tasks import RECIPES
 from aimass.pipeline.condition import closest, meant
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -15,7 +16,6 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _PART = re.compile(r"[a-z0-9][a-z0-9-]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PATH_OF_CODE = re.compile(r"river(\.\w+)+|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-ENCODINGS = ("number", "bool", "category", "id", "text", "time", "list", "geo", "vector")
 #: Recipes that learn without labels.
 UNLABELLED = ("clusterer",)
 MAX_NAME = 100

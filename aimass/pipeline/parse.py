@@ -168,6 +168,8 @@ class _Reader:
             if untold and type(model) is not _Partial and "target" not in self._intended:
                 said = '[[model]] has no "target" (where the true value stands), and no [[label]] is about it'
                 self._wrong("model", number, "", said)
+            if (getattr(model, "lags", 0) or getattr(model, "windows", ())) and not getattr(model, "fields", None):
+                self._wrong("model", number, "", "[[model]] lags, windows: say of which fields: fields = [...]")
             if getattr(model, "scope", "") == "segment" and getattr(model, "segment", None) is None:
                 said = '[[model]] scope: "segment" needs the path of the segment\'s name: segment = "country"'
                 self._wrong("model", number, "scope", said)

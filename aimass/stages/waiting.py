@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from aimass.records import Source
 from aimass.stages.base import ObjectSpec, State
 
 _CHUNK = 256  # ids that share a row: only the newest row is written again as more come
@@ -20,15 +21,20 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
 
     Parameters
     ----------
-    key, segment
-        Whose event it was, and which segment's model predicted it.
+    id, key, time, source
+        Of the event.
+    segment
+        Which segment's model predicted it.
     x
         The row that the model saw, float64.
     votes
         What the members and the whole said of it, float64.
     """
 
+    id: str
     key: str
+    time: float
+    source: Source
     segment: str
     x: bytes
     votes: bytes
@@ -50,9 +56,10 @@ class WaitingRoom:
 
     Examples
     --------
+    >>> from aimass.records import Source
     >>> from aimass.testing import MemoryState
     >>> room, state = WaitingRoom("fraud", 60.0), MemoryState()
-    >>> room.keep(state, "t-0-7", Waiting("ada", "", b"", b""))
+    >>> room.keep(state, Waiting("t-0-7", "ada", 1.7e9, Source("t", 0, 7), "", b"", b""))
     >>> room.claim(state, "t-0-7").key, room.claim(state, "t-0-7")
     ('ada', None)
     """
@@ -73,11 +80,11 @@ class WaitingRoom:
         """How often `expired` has to be asked, in seconds of event time."""
         return self._pane
 
-    def keep(self, state: State, event: str, waiting: Waiting) -> None:
+    def keep(self, state: State, waiting: Waiting) -> None:
         """Let an event wait."""
-        state.objects(self._events).put(event, waiting)
+        state.objects(self._events).put(waiting.id, waiting)
         if self._watched:
-            self._note(state, event, state.now + self._wait)
+            self._note(state, waiting.id, state.now + self._wait)
 
     def claim(self, state: State, event: str) -> Waiting | None:
         """Return the event that a label speaks of, which waits no longer; ``None`` when it is not there."""

@@ -3,12 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimass.records import Source
 from aimass.stages.waiting import Waiting, WaitingRoom
 from aimass.testing import MemoryState
 
 
 def event(name):
-    return Waiting(name, "", b"x", b"v")
+    return Waiting(name, name, 1.0, Source("t", 0, 0), "", b"x", b"v")
 
 
 def test_a_label_that_comes_first_waits_for_its_event():
@@ -22,7 +23,7 @@ def test_a_label_that_comes_first_waits_for_its_event():
 def test_nobody_waits_for_ever():
     room, state = WaitingRoom("m", 60.0), MemoryState()
     state.now = 0.0
-    room.keep(state, "e1", event("a"))
+    room.keep(state, event("e1"))
     room.keep_early(state, "e2", 1)
     state.now = 61.0
     assert room.claim(state, "e1") is None
@@ -54,7 +55,7 @@ def test_each_event_is_claimed_or_handed_out_once_and_not_before_its_time(events
                     assert found.key not in fates
                     assert tick - times[found.key] >= 70.0
                     fates[found.key] = "up"
-            room.keep(state, f"e{i}", event(f"e{i}"))
+            room.keep(state, event(f"e{i}"))
             times[f"e{i}"] = now
             if is_claimed and i % 2 and room.claim(state, f"e{i - 1}") is not None:
                 assert f"e{i - 1}" not in fates
@@ -68,7 +69,7 @@ def test_all_that_were_not_claimed_are_handed_out():
     state.now = 0.0
     for i in range(600):
         state.now = i // 100 * 10.0
-        room.keep(state, f"e{i}", event(f"e{i}"))
+        room.keep(state, event(f"e{i}"))
     for i in range(0, 600, 2):
         assert room.claim(state, f"e{i}") is not None
     found = []

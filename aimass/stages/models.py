@@ -1,0 +1,325 @@
+"""Models in the score stage: features in, estimates out, labels learned whenever they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+
+from aimass.errors import BadEvent
+from aimass.models import personal
+from aimass.models.answers import Answers
+from aimass.models.compare import Contest
+from aimass.models.ensemble import EXPLAIN, LEARN, PREDICT, Ensemble
+from aimass.models.features import MISSING, getter, number
+from aimass.models.kernel import Floats, Ints
+from aimass.models.tasks import ensemble
+from aimass.records import Drift, Estimate, Evaluation, Label
+from aimass.stages.base import ObjectSpec, RowSpec, State
+from aimass.stages.batch import Batch
+from aimass.stages.detecting import MONTH
+from aimass.stages.features import Features
+from aimass.stages.journal import Inputs
+from aimass.stages.learned import Learned
+from aimass.stages.rows import Run, by_segment, later_rows, merged, place
+from aimass.stages.saying import About, Said, classes_of, explained, numbers_of
+from aimass.stages.waiting import Waiting, WaitingRoom
+
+#: Labels among the events of a batch: after how many of its events each stands.
+Labels = Sequence[tuple[int, Label]]
+_MAX_CLASSES = 64
+_MAX_TEXT = 256
+_DIGITS = 6  # of probabilities and numbers on the wire
+
+
+#: What a model tells besides its estimates: after which event of the batch, and what.
+Told = tuple[int, Drift | Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a model is made of; see the `[[model]]` section of a pipeline file.
+
+    Parameters
+    ----------
+    name, pipeline
+        Of the model, and of the pipeline that it is part of.
+    recipes
+        The champion's, then the challengers'.
+    is_number
+        Whether it predicts numbers.
+    target
+        Where events bear their label; ``None``: they do not.
+    segment
+        Where events say which segment's model is theirs; ``None``: there is one model.
+    is_personal
+        Whether each key has a small part of its own.
+    wait_s, unlabelled
+        How long an event without a label waits for one, in seconds of event time (0: not at all), and what is learned
+        of it when none came.
+    settings
+        Of the ensemble: budget_us, policy, coverage.
+    modules
+        The user's own modules, that snapshots may name.
+    """
+
+    name: str
+    pipeline: str
+    recipes: tuple[str, ...] = ("classifier",)
+    is_number: bool = False
+    target: str | None = None
+    segment: str | None = None
+    is_personal: bool = False
+    wait_s: float = 0.0
+    unlabelled: Any = None
+    explain: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+
+
+class ModelJudge:
+    """Predicts each event, then learns it: at once when it bears its label, later when that comes on its own.
+
+    State: an ensemble a segment, as snapshot and journal; the known classes (64); what its features need; a row for
+    each event that waits for its label; with a part for each key, a row of 264 bytes, gone after 30 days.
+
+    Examples
+    --------
+    >>> from aimass.models.encode import Encoder
+    >>> from aimass.models.features import Numbers
+    >>> from aimass.testing import MemoryState, event
+    >>> spec = ModelSpec("hot", "demo", ("linear",), target="hot")
+    >>> judge = ModelJudge(spec, Features("hot", Encoder(exclude=["hot"]), Numbers(None), label_lags=0))
+    >>> events = [event({"heat": i % 10, "hot": i % 10 > 4}, offset=i) for i in range(300)]
+    >>> estimates, told = judge.score(Batch(events), [], MemoryState())
+    >>> estimates[0], estimates[-1].value, estimates[-1].label
+    (Estimate(label=False), True, True)
+    """
+
+    def __init__(self, spec: ModelSpec, features: Features) -> None:
+        self.name, self.spec, self.features = spec.name, spec, features
+        self._target = None if spec.target is None else getter(spec.target)
+        self._segment = None if spec.segment is None else getter(spec.segment)
+        self._room = WaitingRoom(spec.name, spec.wait_s, spec.unlabelled is not None) if spec.wait_s else None
+        self._classes: ObjectSpec[list[Any]] = ObjectSpec(f"classes.{spec.name}", orjson.dumps, orjson.loads)
+        self._models: Learned[Contest | Ensemble] = Learned(
+            f"model.{spec.name}", self._fresh, lambda raw: self._fresh().load(raw)
+        )
+        row = np.dtype([("row", np.float64, (personal.WIDTH,))])
+        self._own = RowSpec(f"personal.{spec.name}", row, MONTH)
+        self._shared: ObjectSpec[Floats] = ObjectSpec(
+            f"shared.{spec.name}", lambda one: one.tobytes(), lambda raw: np.frombuffer(raw).copy()
+        )
+
+    @property
+    def remember_s(self) -> float | None:
+        """How often time has to be told, as a multiple: see `WaitingRoom`."""
+        return self.spec.wait_s or None
+
+    def _fresh(self) -> Contest | Ensemble:
+        spec = self.spec
+        make = partial(
+            ensemble,
+            is_number=spec.is_number,
+            modules=spec.modules,
+            lags=self.features.label_columns,
+            **spec.settings,
+        )
+        if len(spec.recipes) == 1:
+            return make(spec.recipes[0])
+        return Contest({name: make(name) for name in spec.recipes})
+
+    # -- in ---------------------------------------------------------------------------------------------------------------
+
+    def score(self, batch: Batch, labels: Labels, state: State) -> tuple[list[Estimate], list[Told]]:
+        """Return one estimate for each event, and what there is to tell.
+
+        Raises
+        ------
+        BadEvent
+            When a label cannot be learned.
+        """
+        classes = state.objects(self._classes).get("") or []
+        borne = [MISSING] * len(batch) if self._target is None else list(map(self._target, batch.data))
+        y, shown = self._learnable(borne, classes, state)
+        segments = [""] * len(batch) if self._segment is None else list(map(_segment, map(self._segment, batch.data)))
+        x = self.features.rows(batch, y, segments, state)
+        if self._room is not None:
+            self._early(self._room, batch, y, shown, classes, state)
+        run, places = self._arranged(batch, labels, x, y, segments, classes, state)
+        said = self._run(run, state)
+        if self._room is not None:
+            self._keep(self._room, run, places, said, state)
+        return self._estimates(said, places, shown, state), self._told(run, places, said, state)
+
+    def on_time(self, now: float, state: State) -> list[Told]:
+        """Learn what is to be learned of events whose labels did not come."""
+        if self._room is None or self.spec.unlabelled is None:
+            return []
+        waiting = list(self._room.expired(now, state))
+        if not waiting:
+            return []
+        y = self._number(self.spec.unlabelled, state.objects(self._classes).get("") or [], state)
+        run = later_rows(waiting, [y] * len(waiting))
+        said = self._run(run, state)
+        return self._told(run, np.arange(len(run.y)), said, state)
+
+    def _learnable(self, values: Sequence[Any], classes: list[Any], state: State) -> tuple[Floats, list[Any]]:
+        """Return labels as class indices or numbers, and those of them that can be learned as they came."""
+        y, shown = np.full(len(values), np.nan), [None] * len(values)
+        for i, value in enumerate(values):
+            if value is not MISSING and value is not None:
+                y[i] = self._number(value, classes, state)
+                if y[i] == y[i]:
+                    shown[i] = value
+        return y, shown
+
+    def _number(self, value: Any, classes: list[Any], state: State) -> float:
+        """Return a label as class index or number; NaN when it can be neither."""
+        nan = float("nan")
+        if self.spec.is_number:
+            one = number(value)
+            return nan if one is None else one
+        if type(value) not in (str, int, bool, float) or (type(value) is str and len(value) > _MAX_TEXT):
+            return nan
+        for i, known in enumerate(classes):
+            if known == value and type(known) is type(value):
+                return float(i)
+        if len(classes) >= _MAX_CLASSES:
+            return nan
+        classes.append(value)
+        state.objects(self._classes).put("", classes)
+        return float(len(classes) - 1)
+
+    def _early(
+        self, room: WaitingRoom, batch: Batch, y: Floats, shown: list[Any], classes: list[Any], state: State
+    ) -> None:
+        for i in np.flatnonzero(np.isnan(y)).tolist():
+            value = room.claim_early(state, batch.events[i].id)
+            if value is not None:
+                y[i], shown[i] = self._number(value, classes, state), value
+
+    def _arranged(
+        self,
+        batch: Batch,
+        labels: Labels,
+        x: Floats,
+        y: Floats,
+        segments: list[str],
+        classes: list[Any],
+        state: State,
+    ) -> tuple[Run, Ints]:
+        """Return the rows to run, labels between the events as in the log, and at which row each event stands."""
+        explain = EXPLAIN if self.spec.explain else 0
+        ops = np.where(np.isnan(y), PREDICT, LEARN) + explain
+        keys = [event.key for event in batch.events]
+        places = np.arange(len(batch))
+        run = Run(batch.events, keys, segments, x, y, ops, np.empty((len(y), 0)))
+        found = [(at, *one) for at, label in labels if (one := self._claimed(label, classes, state)) is not None]
+        if not found:
+            return run, places
+        later = later_rows([waiting for _, waiting, _ in found], [value for *_, value in found])
+        ats = np.array([at for at, *_ in found])
+        places = places + np.searchsorted(ats, places, "right")
+        return merged(run, places, later, ats + np.arange(len(found))), places
+
+    def _claimed(self, label: Label, classes: list[Any], state: State) -> tuple[Waiting, float] | None:
+        room = self._room
+        if room is None:
+            return None
+        value = self._number(label.value, classes, state)
+        if value != value:
+            kind = "number" if self.spec.is_number else f"class (of {_MAX_CLASSES} at most)"
+            raise BadEvent(f"model {self.name} cannot learn the label {str(label.value)[:40]!r}: it is no {kind}")
+        waiting = room.claim(state, label.event)
+        if waiting is None:
+            room.keep_early(state, label.event, label.value)
+            return None
+        return waiting, value
+
+    # -- through the ensembles --------------------------------------------------------------------------------------------
+
+    def _run(self, run: Run, state: State) -> Said:
+        n = len(run.y)
+        said = Said(np.empty((n, 0)), np.full(n, np.nan), np.full(n, np.nan), [np.empty(0)] * n, {}, {}, [])
+        for segment, rows in by_segment(run.segments):
+            handle = self._models.take(state, segment)
+            answers = handle.run(Inputs(run.x[rows], run.y[rows], run.ops[rows], run.votes[rows]))
+            at = 0
+            for one in answers:
+                self._take(said, rows[at : at + len(one.p)], segment, one)
+                at += len(one.p)
+        if self.spec.is_personal and n:
+            said.p = self._personal(run, said.p, state)
+        return said
+
+    def _take(self, said: Said, rows: Ints, segment: str, answers: Answers) -> None:
+        classes = answers.p.shape[1]
+        if classes > said.p.shape[1]:
+            wide = np.full((len(said.p), classes), np.nan)
+            wide[:, : said.p.shape[1]] = said.p
+            said.p = wide
+        said.p[rows, :classes] = answers.p
+        said.low[rows], said.high[rows] = answers.low, answers.high
+        if self._room is not None:
+            for row, kept in zip(rows.tolist(), answers.kept, strict=True):
+                said.kept[row] = kept
+        if self.spec.explain:
+            said.votes.update((int(row), answers.votes(i)) for i, row in enumerate(rows.tolist()))
+            said.reasons.update((int(rows[i]), found) for i, found in answers.reasons.items())
+        said.told += [(int(rows[one.row]), segment, one) for one in answers.happenings]
+
+    def _personal(self, run: Run, p: Floats, state: State) -> Floats:
+        row_of: dict[str, int] = {}
+        rows = np.array([row_of.setdefault(key, len(row_of)) for key in run.keys], np.int64)
+        table, shared_table = state.rows(self._own), state.objects(self._shared)
+        slots, found = table.gather(list(row_of))
+        shared = shared_table.get("")
+        shared = np.zeros(personal.SHARED) if shared is None else shared
+        own = np.ascontiguousarray(found["row"])
+        p = np.where(np.isnan(p) & ~np.isnan(p[:, :1]), 0.0, p)
+        p = personal.run(own, rows, run.x, p, run.y, (run.ops & 3) > PREDICT, shared)
+        found["row"] = own
+        table.scatter(slots, found)
+        shared_table.put("", shared)
+        return p
+
+    # -- out --------------------------------------------------------------------------------------------------------------
+
+    def _keep(self, room: WaitingRoom, run: Run, places: Ints, said: Said, state: State) -> None:
+        """Let the events wait whose label has not come."""
+        for row in places[np.isnan(run.y[places])].tolist():
+            one = run.origins[row]
+            seen = run.x[row].tobytes()
+            room.keep(
+                state,
+                Waiting(one.id, one.key, one.time, one.source, run.segments[row], seen, said.kept[row].tobytes()),
+            )
+
+    def _estimates(self, said: Said, places: Ints, shown: Sequence[Any], state: State) -> list[Estimate]:
+        classes = state.objects(self._classes).get("") or []
+        p = said.p[places]
+        if self.spec.is_number:
+            found = numbers_of(p, said.low[places], said.high[places], shown)
+        else:
+            found = classes_of(p, classes, shown)
+        if self.spec.explain:
+            names = self.features.names(state)
+            found = explained(found, said, places, names, None if self.spec.is_number else classes)
+        return found
+
+    def _told(self, run: Run, places: Ints, said: Said, state: State) -> list[Told]:
+        if not said.told:
+            return []
+        about = About(self.name, self.spec.pipeline, self.features.names(state))
+        return [(place(places, row), about.record(run.origins[row], segment, one)) for row, segment, one in said.told]
+
+
+def _segment(value: Any) -> str:
+    return (
+        value[:_MAX_TEXT] if type(value) is str else "" if value is MISSING or value is None else str(value)[:_MAX_TEXT]
+    )
