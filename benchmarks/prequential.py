@@ -56,7 +56,7 @@ def peers(classes: int) -> dict[str, Callable[[], Any]]:
     if classes == 2:
         linear = {
             "logistic": lambda: _scaled(linear_model.LogisticRegression()),
-            "alma": lambda: _scaled(linear_model.ALMAClassifier()),
+            "alma": lambda: _scaled(linear_model.ALMAClassifier()),  # type: ignore[no-untyped-call]
         }
     bagged = river_ensemble.LeveragingBaggingClassifier
     return {

@@ -34,8 +34,8 @@ class Stream:
     classes
         How many classes; 0 for numbers.
     lags
-        How many columns are lagged labels: the last label, the one before it, and labels fading by 0.9; of each class
-        where there are more than two.
+        How many columns are lagged labels: the last label, the one before it, and the fading mean of labels, as a
+        pipeline gives them to a model.
     """
 
     name: str
@@ -64,7 +64,7 @@ def stream(name: str, rows: Iterable[tuple[dict[str, Any], Any]], is_number: boo
     nan = float("nan")
     plain = np.array([[one.get(key, nan) for key in columns] for one in features])
     y, classes = np.array(targets), 0 if is_number else max(len(index), 2)
-    lagged = lagged_labels(y, classes)
+    lagged = lagged_labels(y)
     return Stream(name, np.hstack([lagged, plain]), y, classes, lagged.shape[1])
 
 
@@ -87,16 +87,13 @@ def _numbers(key: str, value: Any, categories: dict[tuple[str, str], int]) -> Se
     return ((key, float(value)),)
 
 
-def lagged_labels(y: Floats, classes: int) -> Floats:
-    """Return for each event the last label, the one before, and the labels' fading share or mean."""
-    one = y[:, None] if not classes else np.eye(classes)[y.astype(int)][:, 1 if classes == 2 else 0 :]
-    nothing = np.full((1, one.shape[1]), np.nan)
-    last, second = np.vstack([nothing, one[:-1]]), np.vstack([nothing, nothing, one[:-2]])[: len(y)]
-    fading, total, weight = np.full(one.shape, np.nan), np.zeros(one.shape[1]), 0.0
+def lagged_labels(y: Floats) -> Floats:
+    """Return for each event the last label, the one before, and the labels' mean, fading by 0.9 a label."""
+    found, total, weight = np.full((len(y), 3), np.nan), 0.0, 0.0
     for i in range(1, len(y)):
-        total, weight = 0.9 * total + one[i - 1], 0.9 * weight + 1.0
-        fading[i] = total / weight
-    return np.hstack([last, second, fading])
+        total, weight = 0.9 * total + y[i - 1], 0.9 * weight + 1.0
+        found[i] = y[i - 1], y[i - 2] if i > 1 else np.nan, total / weight
+    return found
 
 
 def bundled(name: str) -> Stream:
