@@ -126,8 +126,8 @@ class Contest:
 
     def _told(self, one: Drifted | Evaluated, at: int) -> Drifted | Evaluated:
         if isinstance(one, Drifted):
-            action = one.action if one.action != "swap" or self._better() else "warn"
-            return replace(one, row=one.row + at, action=action)
+            swaps = one.is_loss and self.ensembles[self.champion].policy == "swap" and self._better() is not None
+            return replace(one, row=one.row + at, action="swap" if swaps else one.action)
         metric = "mae" if self.ensembles[self.champion].is_number else "accuracy"
         rivals = {}
         for name, rival in self.ensembles.items():

@@ -261,7 +261,8 @@ class Ensemble:
     def _rest(self, row: int) -> list[Happening]:
         """Do what may be done only at every 64th event: look for drift and act on it, show lags, keep a fallback."""
         self.shows_lags = self.shows_lags or (self.lags > 0 and self.evaluator.is_dependent)
-        found = self._monitor.look(row, self.policy)
+        is_idle = self.policy == "swap" or (self.policy == "fallback" and not self._good)
+        found = self._monitor.look(row, "warn" if is_idle else self.policy)
         if any(one.is_loss for one in found):
             self._quiet_since = self.count
             self._act()
