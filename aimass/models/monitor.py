@@ -30,7 +30,7 @@ class Drifted:
     before, after, deviations, events
         As of a `Finding`.
     action
-        What was done: ``none``, ``warn``, ``reset``, ``rate``, ``swap`` or ``fallback``; ``warn`` where that could not be.
+        What was done: ``none``, ``warn``, ``reset``, ``rate``, ``swap``, ``fallback``; ``warn`` if it could not be.
     causes
         For a loss: the columns that moved at the same time, in deviations, the largest first.
     """
