@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aimass.models.kernel import Bools, Floats
+from aimass.models.kernel import Bools, Floats, Ints
 from aimass.models.monitor import Drifted
 
 
@@ -56,11 +56,15 @@ class Answers:
     kept
         Events × numbers to be kept with an event whose label comes later, and given back with it as ``votes``.
     members
-        The members' names.
+        The members' names (of a contest: of the champion, at the end).
     happenings
         Drifts and evaluations, in order.
     reasons
         By row, of events that were to be explained: what each column adds, the five largest.
+    spoken
+        What the answering ensemble itself kept, where ``kept`` holds more than that.
+    speakers
+        From which row on members of which names spoke, where that changed.
     """
 
     p: Floats
@@ -70,6 +74,18 @@ class Answers:
     members: tuple[str, ...]
     happenings: list[Happening] = field(default_factory=list)
     reasons: dict[int, dict[int, float]] = field(default_factory=dict)
+    spoken: Floats | None = None
+    speakers: tuple[tuple[int, tuple[str, ...]], ...] = ()
+
+    @property
+    def own(self) -> Floats:
+        """What the answering ensemble kept."""
+        return self.kept if self.spoken is None else self.spoken
+
+    @property
+    def classes(self) -> Ints:
+        """How many classes there were when each event was answered; 1 for numbers."""
+        return self.own[:, 0].astype(np.int64)
 
     @property
     def value(self) -> Floats:
@@ -86,25 +102,38 @@ class Answers:
 
     def votes(self, row: int) -> dict[str, Floats]:
         """Return what each member said of an event, by name; those who said nothing are left out."""
-        classes = int(self.kept[row, 0])
-        votes = self.kept[row, 1 : 1 + len(self.members) * classes].reshape(-1, classes)
-        return {name: vote for name, vote in zip(self.members, votes, strict=True) if vote[0] == vote[0]}
+        names = self.members
+        for since, spoke in self.speakers:
+            names = spoke if since <= row else names
+        classes = int(self.own[row, 0])
+        votes = self.own[row, 1 : 1 + len(names) * classes].reshape(-1, classes)
+        return {name: vote for name, vote in zip(names, votes, strict=True) if vote[0] == vote[0]}
 
 
 def joined(found: Sequence[Answers], members: tuple[str, ...], classes: int) -> Answers:
     """Return the answers to the pieces of a batch as one; classes that a piece did not know yet have probability 0."""
     p = [one.p if one.p.shape[1] == classes else _more(one.p, classes) for one in found]
-    width = max((one.kept.shape[1] for one in found), default=1)
-    kept = [one.kept if one.kept.shape[1] == width else _padded(one.kept, width) for one in found]
+    ats = np.cumsum([0, *(len(one.p) for one in found)]).tolist()
+    speakers = tuple((at, one.members) for at, one in zip(ats, found, strict=False) if one.members != members)
+    if speakers:
+        speakers = tuple((at, one.members) for at, one in zip(ats, found, strict=False))
     return Answers(
         np.concatenate([np.empty((0, classes)), *p]),
         np.concatenate([np.empty(0), *(one.low for one in found)]),
         np.concatenate([np.empty(0), *(one.high for one in found)]),
-        np.concatenate([np.empty((0, width)), *kept]),
+        _stacked([one.kept for one in found]),
         members,
         [happening for one in found for happening in one.happenings],
         {row: reasons for one in found for row, reasons in one.reasons.items()},
+        _stacked([one.own for one in found]) if any(one.spoken is not None for one in found) else None,
+        speakers,
     )
+
+
+def _stacked(kept: Sequence[Floats]) -> Floats:
+    width = max((one.shape[1] for one in kept), default=1)
+    rows = [one if one.shape[1] == width else _padded(one, width) for one in kept]
+    return np.concatenate([np.empty((0, width)), *rows])
 
 
 def recalled(votes: Floats | None, told: Bools, said: Floats, p: Floats, low: Floats, high: Floats) -> None:

@@ -122,7 +122,8 @@ class Contest:
         reasons = {row + at: found for row, found in said.reasons.items()}
         if any(isinstance(one, Drifted) and one.action == "swap" for one in happenings):
             self._swap()
-        return replace(said, kept=np.concatenate(kept, axis=1), happenings=happenings, reasons=reasons)
+        whole = np.concatenate(kept, axis=1)
+        return replace(said, kept=whole, happenings=happenings, reasons=reasons, spoken=said.kept)
 
     def _told(self, one: Drifted | Evaluated, at: int) -> Drifted | Evaluated:
         if isinstance(one, Drifted):

@@ -127,22 +127,40 @@ def _number(row: Singles, p: float, y: float, learn: bool, z: Floats, shared: Fl
 
 @kernel
 def _run(
-    state: Singles, rows: Ints, x: Floats, p: Floats, y: Floats, learn: Bools, shared: Floats, out: Floats
+    state: Singles,
+    rows: Ints,
+    x: Floats,
+    p: Floats,
+    y: Floats,
+    learn: Bools,
+    classes: Ints,
+    shared: Floats,
+    out: Floats,
 ) -> None:
     z = np.empty(WEIGHTS)
     for i in range(len(y)):
-        own = state[rows[i]]
+        own, n = state[rows[i]], classes[i]
         learns = learn[i] and y[i] == y[i] and p[i, 0] == p[i, 0]
         _hash(x[i], shared, learns, z)
+        out[i, n:] = 0.0
         if p[i, 0] != p[i, 0]:
             out[i, :] = math.nan
         elif p.shape[1] == 1:
             _number(own, p[i, 0], y[i], learns, z, shared, out[i])
         else:
-            _classes(own, p[i], y[i], learns, z, out[i])
+            _classes(own, p[i, :n], y[i], learns, z, out[i, :n])
 
 
-def run(state: Singles, rows: Ints, x: Floats, p: Floats, y: Floats, learn: Bools, shared: Floats) -> Floats:
+def run(
+    state: Singles,
+    rows: Ints,
+    x: Floats,
+    p: Floats,
+    y: Floats,
+    learn: Bools,
+    shared: Floats,
+    classes: Ints | None = None,
+) -> Floats:
     """Return answers corrected for their keys, learning from each label in turn.
 
     Parameters
@@ -159,6 +177,8 @@ def run(state: Singles, rows: Ints, x: Floats, p: Floats, y: Floats, learn: Bool
         Labels, and which of them to learn from. A label that comes later is learned by running its event again.
     shared
         `SHARED` numbers, zeros to begin with: the scale of features and errors; changed in place.
+    classes
+        How many classes there were at each event (`Answers.classes`), where there came to be more within the batch.
 
     Examples
     --------
@@ -169,5 +189,6 @@ def run(state: Singles, rows: Ints, x: Floats, p: Floats, y: Floats, learn: Bool
     ([0.5, 0.5], True, True)
     """
     out = np.empty_like(p)
-    _run(state, rows, np.ascontiguousarray(x), np.ascontiguousarray(p), y, learn, shared, out)
+    known = np.full(len(p), p.shape[1], np.int64) if classes is None else np.minimum(classes, p.shape[1])
+    _run(state, rows, np.ascontiguousarray(x), np.ascontiguousarray(p), y, learn, known, shared, out)
     return out

@@ -86,3 +86,14 @@ def test_the_better_challenger_takes_over_when_the_champion_drifts() -> None:
 def test_the_snapshot_of_others_is_refused() -> None:
     with pytest.raises(SnapshotVersionMismatch, match="plain"):
         Contest({"plain": ensemble("linear")}).load(contest().encode())
+
+
+def test_votes_are_the_champions_before_and_after_it_changes() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(3000, 8))
+    y = (x[:, 0] > 0).astype(float)
+    y[1500:] = (x[1500:, 0] * x[1500:, 1] > 0).astype(float)
+    answers = contest("swap").run(x, y, np.full(3000, LEARN))
+    assert answers.votes(1000).keys() == {"linear"}
+    assert answers.votes(2999).keys() >= {"linear", "forest"}
+    assert answers.classes.tolist() == [2] * 3000

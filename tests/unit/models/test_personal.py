@@ -67,3 +67,15 @@ def test_nasty_numbers_do_no_harm(classes: int) -> None:
     out = run(state, rng.integers(0, 3, 400), x, p, y, np.full(400, True), np.zeros(SHARED))
     assert np.isfinite(state).all()
     assert np.isfinite(out[~np.isnan(p[:, 0])]).all()
+
+
+def test_a_class_that_comes_later_in_the_batch_does_not_show_before() -> None:
+    rows, x, p, y = stream(100, 2)
+    wide = np.pad(p, ((0, 0), (0, 1)))
+    narrow, shared = np.zeros((5, WIDTH), np.float32), np.zeros(SHARED)
+    out = run(narrow, rows, x, p, y, np.full(100, True), shared)
+    grown, shared = np.zeros((5, WIDTH), np.float32), np.zeros(SHARED)
+    found = run(grown, rows, x, wide, y, np.full(100, True), shared, np.full(100, 2))
+    np.testing.assert_array_equal(found[:, :2], out)
+    assert not found[:, 2].any()
+    assert grown.tobytes() == narrow.tobytes()
