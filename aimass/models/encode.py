@@ -20,7 +20,7 @@ from aimass.models.features import MISSING, Getter, getter
 from aimass.models.kernel import Floats
 from aimass.models.space import MAX_COLUMNS, NO_COLUMN, FeatureSpace
 
-KINDS = ("number", "bool", "category", "id", "text", "time", "list", "geo", "vector")
+ENCODINGS = ("number", "bool", "category", "id", "text", "time", "list", "geo", "vector")
 #: Names of fields in names of fields, at most.
 DEPTH = 4
 _LIMIT = 1e100

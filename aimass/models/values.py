@@ -325,20 +325,22 @@ def forgive(field: Floats, score: float) -> None:
     field[_PARDON] = max(field[_PARDON], score + 0.5)
 
 
-def severity(score: float) -> str | None:
-    """Return how bad a score is: ``info``, ``warning``, ``critical``, or ``None`` below `LINE`.
+def severity(score: float, line: float = LINE) -> str | None:
+    """Return how bad a score is: ``info``, ``warning``, ``critical``, or ``None`` below the line.
 
     Examples
     --------
     >>> [severity(score) for score in (3.4, 3.5, 6.0, 9.0)]
     [None, 'info', 'warning', 'critical']
     """
-    if score < LINE:
+    if score < line:
         return None
-    return "critical" if score >= CRITICAL else "warning" if score >= WARNING else "info"
+    return "critical" if score >= line + CRITICAL - LINE else "warning" if score >= line + WARNING - LINE else "info"
 
 
-def score_batch(state: Floats, rows: Ints, times: Floats, values: Floats, fields: Sequence[str]) -> list[Anomaly]:
+def score_batch(
+    state: Floats, rows: Ints, times: Floats, values: Floats, fields: Sequence[str], line: float = LINE
+) -> list[Anomaly]:
     """Score the events of a batch in order, learning from each, and return one `Anomaly` for each: see `run`.
 
     Examples
@@ -353,7 +355,7 @@ def score_batch(state: Floats, rows: Ints, times: Floats, values: Floats, fields
     run(state, rows, times, values, found)
     scores = found[:, 0].round(3)
     return [
-        Anomaly(score, fields[top], CAUSES[cause], value, expected, severity(score) if score >= LINE else None)
+        Anomaly(score, fields[top], CAUSES[cause], value, expected, severity(score, line) if score >= line else None)
         if top >= 0
         else _NEW
         for score, top, cause, value, expected in zip(

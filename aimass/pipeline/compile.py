@@ -1,17 +1,37 @@
-"""From a definition to the three stages that it means."""
+"""From a definition to the stages that it means."""
 
 from __future__ import annotations
 
+from aimass.models.encode import Encoder
+from aimass.models.features import Numbers
+from aimass.models.links import MAX_LAG, LinkSpec
+from aimass.models.values import LINE
 from aimass.pipeline.condition import compile_condition
-from aimass.pipeline.definition import Pipeline
+from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline
+from aimass.stages.base import Stage
+from aimass.stages.budget import Budgeted
 from aimass.stages.collect import CollectStage
+from aimass.stages.correlate import CorrelateStage, Correlation
 from aimass.stages.decide import DecideStage, Rule
+from aimass.stages.detectors import CategoryDetector, MissingDetector, RelationDetector, ShapeDetector, SilenceDetector
+from aimass.stages.inputs import Features
+from aimass.stages.joins import Join
 from aimass.stages.labels import LabelReader
+from aimass.stages.models import ModelJudge, ModelSpec
 from aimass.stages.reader import Reader
-from aimass.stages.score import KeyDetector, ModelScorer, ScoreStage
+from aimass.stages.score import Judge, ScoreStage
+from aimass.stages.values import ValueDetector
+
+_KINDS = {
+    "values": ValueDetector,
+    "relations": RelationDetector,
+    "shapes": ShapeDetector,
+    "categories": CategoryDetector,
+    "missing": MissingDetector,
+}
 
 
-def compile_stages(pipeline: Pipeline) -> tuple[CollectStage, ScoreStage, DecideStage]:
+def compile_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
     """Return new stages for one partition or for all: what they learn is in the state, not in them.
 
     Examples
@@ -21,7 +41,10 @@ def compile_stages(pipeline: Pipeline) -> tuple[CollectStage, ScoreStage, Decide
     >>> [stage.name for stage in stages]
     ['collect', 'score', 'decide']
     """
-    return _collect(pipeline), _score(pipeline), _decide(pipeline)
+    stages: list[Stage] = [_collect(pipeline), _score(pipeline), _decide(pipeline)]
+    if pipeline.correlations:
+        stages.append(CorrelateStage(_correlations(pipeline), pipeline.time.lateness))
+    return tuple(stages)
 
 
 def _collect(pipeline: Pipeline) -> CollectStage:
@@ -30,13 +53,73 @@ def _collect(pipeline: Pipeline) -> CollectStage:
     return CollectStage(pipeline.name, readers)
 
 
+def _hidden(pipeline: Pipeline) -> list[str]:
+    """Return the fields that no detector and no model sees: what stands there is no measurement."""
+    paths = [path for one in pipeline.sources for path in (one.key, one.time, one.id)]
+    paths += [model.target for model in pipeline.models]
+    return sorted({path for path in paths if path is not None})
+
+
 def _score(pipeline: Pipeline) -> ScoreStage:
-    hidden = {path for one in pipeline.sources for path in (one.key, one.time, one.id) if path is not None}
-    hidden |= {model.target for model in pipeline.models}
-    exclude = sorted(hidden)
-    detectors = [KeyDetector(one.name, one.fields, exclude, one.forget) for one in pipeline.detectors]
-    models = [ModelScorer(one.name, one.recipe, one.target, one.fields, exclude) for one in pipeline.models]
-    return ScoreStage(detectors, models, tick_s=_tick(pipeline, [one.forget for one in pipeline.detectors]))
+    hidden = _hidden(pipeline)
+    detectors = [_detector(one, hidden) for one in pipeline.detectors]
+    models = [_model(one, pipeline, hidden) for one in pipeline.models]
+    joins = [Join(one.source, one.fields, one.prefix, one.within, one.history) for one in pipeline.joins]
+    ttls = [one.forget for one in pipeline.detectors]
+    ttls += [one.wait for one in pipeline.models if _waits(one, pipeline)]
+    tick = _tick(pipeline, ttls)
+    if any(one.kind == "silence" for one in pipeline.detectors):
+        tick = pipeline.time.tick
+    about = [one.about for one in pipeline.labels]
+    return ScoreStage(pipeline.name, detectors, models, joins, _correlations(pipeline), about, tick)
+
+
+def _detector(one: DetectorDef, hidden: list[str]) -> Judge:
+    line = one.threshold or LINE
+    made = (
+        SilenceDetector(one.name, one.forget, line)
+        if one.kind == "silence"
+        else _KINDS[one.kind](one.name, one.fields, hidden, scope=one.scope, forget_s=one.forget, line=line)
+    )
+    return Budgeted(made, one.budget) if one.budget is not None else made
+
+
+def _waits(one: ModelDef, pipeline: Pipeline) -> bool:
+    return any(label.about == one.name for label in pipeline.labels) or one.unlabelled is not None
+
+
+def _model(one: ModelDef, pipeline: Pipeline, hidden: list[str]) -> ModelJudge:
+    encoder = Encoder(one.fields, dict(one.encode), [path for path in hidden if path not in dict(one.encode)])
+    spec = ModelSpec(
+        name=one.name,
+        pipeline=pipeline.name,
+        recipes=(one.recipe, *one.challengers),
+        is_number=one.is_number,
+        target=one.target,
+        segment=one.segment if one.scope == "segment" else None,
+        is_personal=one.scope == "key",
+        wait_s=one.wait if _waits(one, pipeline) else 0.0,
+        unlabelled=one.unlabelled,
+        explain=one.explain,
+        settings={"budget_us": one.cpu_us, "policy": one.on_drift, "coverage": one.coverage},
+        modules=tuple(recipe.partition(":")[0] for recipe in (one.recipe, *one.challengers) if ":" in recipe),
+    )
+    lags = one.label_lags if one.target is not None else 0
+    return ModelJudge(spec, Features(one.name, encoder, Numbers(one.fields), one.lags, one.windows, lags))
+
+
+def _correlations(pipeline: Pipeline) -> list[Correlation]:
+    hidden = _hidden(pipeline)
+    return [
+        Correlation(
+            one.name,
+            Numbers(one.fields, sorted({*hidden, *([one.group] if one.group else [])})),
+            one.group,
+            one.every,
+            LinkSpec(min(int(one.max_lag // one.every), MAX_LAG), one.links, one.min_strength),
+        )
+        for one in pipeline.correlations
+    ]
 
 
 def _decide(pipeline: Pipeline) -> DecideStage:

@@ -108,6 +108,20 @@ class ModelDef:
     )
     coverage: float = setting("share", "how often intervals of numbers are to hold the truth", default=0.9)
     explain: bool = setting("truth", "whether predictions bear votes and reasons", default=False)
+    task: str | None = setting(
+        "choice",
+        "what is predicted, for a recipe that can do both",
+        default=None,
+        shown="numbers by `regressor`, `forecaster` and River's `…Regressor`; else classes",
+        allowed=("classes", "numbers"),
+    )
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it predicts numbers."""
+        if self.task is None:
+            return self.recipe in ("regressor", "forecaster") or self.recipe.rpartition(".")[2].endswith("Regressor")
+        return self.task == "numbers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from aimass.records import Anomaly, Source
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 
-LINE = 3.5
 MAX_FIELDS = 64
 _NAN = float("nan")
 MONTH = 30 * 86400.0
@@ -45,19 +44,6 @@ class Finding:
     time: float
     anomaly: Anomaly
     source: Source
-
-
-def severity(score: float, line: float = LINE) -> str | None:
-    """Return how bad a score is; ``None`` below the line.
-
-    Examples
-    --------
-    >>> [severity(score) for score in (3.4, 3.5, 5.0, 8.0)]
-    [None, 'info', 'warning', 'critical']
-    """
-    if score < line:
-        return None
-    return "info" if score < line + 1.5 else "warning" if score < line + 4.5 else "critical"
 
 
 class Detector:
@@ -101,6 +87,14 @@ class Detector:
     def places(self, batch: Batch) -> tuple[list[str], Ints]:
         """Return the keys of the batch and each event's: all the same where the partition is looked at as one."""
         return (batch.keys, batch.rows) if self._is_key else ([""], np.zeros(len(batch), np.int64))
+
+    def score(self, batch: Batch, state: State) -> list[Anomaly]:
+        """Return one anomaly for each event."""
+        raise NotImplementedError
+
+    def on_time(self, now: float, state: State) -> list[Finding]:
+        """Return what is found as time passes, where there is no event."""
+        return []
 
     def _bar(self, field: int, cause: int) -> int:
         raise NotImplementedError

@@ -17,11 +17,11 @@ import orjson
 from aimass.models import categories, presence, relations, shapes
 from aimass.models.features import MISSING, Numbers, getter
 from aimass.models.kernel import Floats, Ints
+from aimass.models.values import LINE, severity
 from aimass.records import Anomaly
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import (
-    LINE,
     MAX_FIELDS,
     MONTH,
     NOTHING,
@@ -30,7 +30,6 @@ from aimass.stages.detecting import (
     bonferroni,
     matrix,
     numbered,
-    severity,
     strangest,
 )
 from aimass.stages.silent import SilenceDetector

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from aimass.records import Drift, Estimate, Evaluation, Label
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MONTH
-from aimass.stages.features import Features
+from aimass.stages.inputs import Features
 from aimass.stages.journal import Inputs
 from aimass.stages.learned import Learned
 from aimass.stages.rows import Run, by_segment, later_rows, merged, place
@@ -96,8 +95,8 @@ class ModelJudge:
     >>> judge = ModelJudge(spec, Features("hot", Encoder(exclude=["hot"]), Numbers(None), label_lags=0))
     >>> events = [event({"heat": i % 10, "hot": i % 10 > 4}, offset=i) for i in range(300)]
     >>> estimates, told = judge.score(Batch(events), [], MemoryState())
-    >>> estimates[0], estimates[-1].value, estimates[-1].label
-    (Estimate(label=False), True, True)
+    >>> estimates[0].value, estimates[-1].value, estimates[-1].label
+    (None, True, True)
     """
 
     def __init__(self, spec: ModelSpec, features: Features) -> None:
@@ -122,18 +121,14 @@ class ModelJudge:
 
     def _fresh(self) -> Contest | Ensemble:
         spec = self.spec
-        make = partial(
-            ensemble,
-            is_number=spec.is_number,
-            modules=spec.modules,
-            lags=self.features.label_columns,
-            **spec.settings,
-        )
-        if len(spec.recipes) == 1:
-            return make(spec.recipes[0])
-        return Contest({name: make(name) for name in spec.recipes})
+        made = [self._made(recipe) for recipe in spec.recipes]
+        return made[0] if len(made) == 1 else Contest(dict(zip(spec.recipes, made, strict=True)))
 
-    # -- in ---------------------------------------------------------------------------------------------------------------
+    def _made(self, recipe: str) -> Ensemble:
+        spec, lags = self.spec, self.features.label_columns
+        return ensemble(recipe, is_number=spec.is_number, modules=spec.modules, lags=lags, **spec.settings)
+
+    # -- in ------------------------------------------------------------------------------------------------------------
 
     def score(self, batch: Batch, labels: Labels, state: State) -> tuple[list[Estimate], list[Told]]:
         """Return one estimate for each event, and what there is to tell.
@@ -241,7 +236,7 @@ class ModelJudge:
             return None
         return waiting, value
 
-    # -- through the ensembles --------------------------------------------------------------------------------------------
+    # -- through the ensembles -----------------------------------------------------------------------------------------
 
     def _run(self, run: Run, state: State) -> Said:
         n = len(run.y)
@@ -288,7 +283,7 @@ class ModelJudge:
         shared_table.put("", shared)
         return p
 
-    # -- out --------------------------------------------------------------------------------------------------------------
+    # -- out -----------------------------------------------------------------------------------------------------------
 
     def _keep(self, room: WaitingRoom, run: Run, places: Ints, said: Said, state: State) -> None:
         """Let the events wait whose label has not come."""

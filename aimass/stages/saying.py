@@ -42,8 +42,9 @@ def classes_of(p: Floats, classes: Sequence[Any], labels: Sequence[Any]) -> list
 
     Examples
     --------
-    >>> classes_of(np.array([[0.25, 0.75], [np.nan, np.nan]]), ["cold", "hot"], [None, "hot"])
-    [Estimate(value='hot', probability=0.75), Estimate(label='hot')]
+    >>> known, unknown = classes_of(np.array([[0.25, 0.75], [np.nan, np.nan]]), ["cold", "hot"], [None, "hot"])
+    >>> known.value, known.probability, unknown.value, unknown.label
+    ('hot', 0.75, None, 'hot')
     """
     if not p.shape[1]:
         return [Estimate(label=label) for label in labels]
@@ -94,5 +95,15 @@ class About:
         field = self.names[one.column] if 0 <= one.column < len(self.names) else None
         causes = {self.names[j]: round(v, 3) for j, v in one.causes.items() if j < len(self.names)}
         what = f"{one.what}-{field}" if field else one.what
-        moved = (one.before, one.after, field, one.deviations, one.events, one.action)
-        return Drift(f"{name}-{what}", *head, one.what, *moved, causes or None)
+        return Drift(
+            f"{name}-{what}",
+            *head,
+            what=one.what,
+            before=one.before,
+            after=one.after,
+            field=field,
+            deviations=one.deviations,
+            events=one.events,
+            action=one.action,
+            causes=causes or None,
+        )

@@ -2,222 +2,205 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import Any, TypeVar, cast
+from typing import Protocol, TypeVar
 
-import numpy as np
-import orjson
+import msgspec
 
 from aimass.codec import encode
-from aimass.errors import BadEvent
-from aimass.models.detector import score_batch
-from aimass.models.features import MISSING, Numbers, getter
-from aimass.models.recipes import PartitionModel
-from aimass.models.signals import WIDTH, Floats
-from aimass.records import Anomaly, Estimate, Event, LogRecord, Prediction
-from aimass.stages.base import ObjectSpec, Outputs, Rows, RowSpec, State
+from aimass.records import Anomaly, Estimate, Event, Label, LogRecord, Prediction
+from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.stages.batch import Batch
+from aimass.stages.correlate import Correlation, series_of
+from aimass.stages.detecting import MONTH, Finding
+from aimass.stages.joins import Join
+from aimass.stages.models import Labels, Told
 
 T = TypeVar("T")
-MAX_FIELDS = 64
-_BLOCK = 4
-_MONTH = 30 * 86400.0
+_NOTHING = msgspec.Raw(b"{}")
 
 
-class KeyDetector:
-    """Scores the numeric fields of events per key (see `aimass.models.signals`).
+class Judge(Protocol):
+    """Says how strange each event is: a detector."""
 
-    State: one row of `WIDTH` floats × fields a key; rows untouched for ``forget_s`` go.
-
-    Parameters
-    ----------
-    name
-        The detector's name.
-    fields
-        The fields it looks at, as paths; ``None``: all numeric ones at the top level, in the order in which the
-        partition first saw them. Beyond the 64th they are not looked at.
-    exclude
-        Fields never to look at: labels, keys and times.
-    forget_s
-        How long after its last event a key is forgotten, in seconds of event time.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        fields: Sequence[str] | None = None,
-        exclude: Sequence[str] = (),
-        forget_s: float | None = _MONTH,
-    ) -> None:
-        self.name = name
-        self.numbers = Numbers(fields, exclude)
-        self._fixed = None if fields is None else {field: i for i, field in enumerate(fields[:MAX_FIELDS])}
-        self._block = _BLOCK if fields is None else max(len(fields[:MAX_FIELDS]), 1)
-        layout = zlib.crc32("\x1f".join(fields or ("*",)).encode())
-        dtype = np.dtype([("field", np.float64, (WIDTH * self._block,))])
-        self._rows = RowSpec(f"detector.{name}.1.{layout:08x}", dtype, forget_s)
-        self._names: ObjectSpec[dict[str, int]] = ObjectSpec(f"fields.{name}", orjson.dumps, orjson.loads)
-
-    def score(self, events: Sequence[Event], numbers: Sequence[dict[str, float]], state: State) -> list[Anomaly]:
-        """Return one anomaly for each event, given its numeric fields."""
-        slots = self._slots(numbers, state)
-        keys = {event.key: None for event in events}
-        row_of = {key: i for i, key in enumerate(keys)}
-        values = _matrix(numbers, slots, self._width(slots))
-        rows = [row_of[event.key] for event in events]
-        table = state.rows(self._rows)
-        live, parts = self._gather(table, list(keys), rows, values)
-        fields = list(slots) + [""] * (values.shape[1] - len(slots))
-        found = score_batch(live, rows, values, fields)
-        self._scatter(table, live, parts)
-        return found
-
-    def _slots(self, numbers: Sequence[dict[str, float]], state: State) -> dict[str, int]:
-        if self._fixed is not None:
-            return self._fixed
-        table = state.objects(self._names)
-        known = table.get("") or {}
-        fresh = {name: None for one in numbers for name in one if name not in known}
-        if fresh and len(known) < MAX_FIELDS:
-            known = {**known, **{name: len(known) + i for i, name in enumerate(fresh) if len(known) + i < MAX_FIELDS}}
-            table.put("", known)
-        return known
-
-    def _width(self, slots: dict[str, int]) -> int:
-        return max(-(-len(slots) // self._block), 1) * self._block
-
-    def _gather(self, table: Rows, keys: list[str], rows: list[int], values: Floats) -> tuple[Floats, list[Any]]:
-        """Assemble the rows of all keys from those blocks of fields that have a number in this batch."""
-        width = values.shape[1]
-        live = np.zeros((len(keys), WIDTH, width))
-        parts = []
-        row_of = np.asarray(rows, np.intp)
-        for block in range(width // self._block):
-            span = slice(block * self._block, (block + 1) * self._block)
-            present = (values[:, span] == values[:, span]).any(axis=1)
-            own = np.unique(row_of[present])
-            if not len(own):
-                continue
-            slots, found = table.gather([f"{block}\x1f{keys[i]}" for i in own.tolist()])
-            live[own, :, span] = found["field"].reshape(len(own), WIDTH, self._block)
-            parts.append((span, own, slots, found))
-        return live, parts
-
-    def _scatter(self, table: Rows, live: Floats, parts: list[Any]) -> None:
-        for span, own, slots, found in parts:
-            found["field"] = live[own, :, span].reshape(len(own), -1)
-            table.scatter(slots, found)
+    @property
+    def name(self) -> str: ...
+    def score(self, batch: Batch, state: State) -> list[Anomaly]: ...
+    def forgive(self, key: str, anomaly: Anomaly, state: State) -> None: ...
+    def on_time(self, now: float, state: State) -> Sequence[Finding]: ...
 
 
-def _matrix(numbers: Sequence[dict[str, float]], slots: dict[str, int], width: int) -> Floats:
-    """Return events × fields, NaN where an event lacks a field."""
-    nan = float("nan")
-    names = list(slots)
-    blank = [nan] * (width - len(names))
-    return np.array([[*map(one.get, names, repeat(nan)), *blank] for one in numbers], np.float64)
+class Learner(Protocol):
+    """Says what to expect of each event, and learns: a model."""
 
-
-class ModelScorer:
-    """One River model a partition: predicts each event, then learns it when it bears a label.
-
-    State: one snapshot of the model, bounded by 64 classes and 256 features.
-    """
-
-    def __init__(
-        self, name: str, recipe: str, target: str, fields: Sequence[str] | None = None, exclude: Sequence[str] = ()
-    ) -> None:
-        self.name = name
-        self._recipe = recipe
-        self._target = getter(target)
-        self.numbers = Numbers(None if fields is None else [f for f in fields if f != target], [*exclude, target])
-        self._spec = ObjectSpec(f"model.{name}", PartitionModel.encode, PartitionModel.decode)
-
-    def score(
-        self, data: Sequence[dict[str, Any]], numbers: Sequence[dict[str, float]], state: State
-    ) -> list[Estimate]:
-        """Return one estimate for each event, given its JSON and its numeric fields."""
-        table = state.objects(self._spec)
-        model = table.get("")
-        if model is None or model.recipe != self._recipe:
-            model = PartitionModel(self._recipe)
-        found = []
-        for one, x in zip(data, numbers, strict=True):
-            label = self._target(one)
-            found.append(model.judge(x, None if label is MISSING else label))
-        table.put("", model)
-        return found
+    @property
+    def name(self) -> str: ...
+    def score(self, batch: Batch, labels: Labels, state: State) -> tuple[list[Estimate], list[Told]]: ...
+    def on_time(self, now: float, state: State) -> list[Told]: ...
 
 
 class ScoreStage:
     """Emits one prediction for every event of the log, its own JSON carried through.
 
-    State: that of its detectors and models.
+    Beside that: predictions with an anomaly that crossed its detector's line go to ``anomalies`` too; what models tell
+    of drift and of themselves to ``drifts`` and ``evaluations``; numbers to be compared with others to ``series``.
+
+    State: that of its parts; the anomalies that analysts may judge, for 30 days.
 
     Parameters
     ----------
+    pipeline
+        The pipeline's name.
     detectors, models
         What judges each event.
+    joins
+        What events are given of other sources before they are judged.
+    correlations
+        Whose series are to be compared.
+    judged
+        The detectors that analysts' labels speak of.
     tick_s
-        How often the state's time advances, so that keys can be forgotten.
+        How often the state's time advances, so that keys can be forgotten and silence be heard.
 
     Examples
     --------
+    >>> from aimass.stages.values import ValueDetector
     >>> from aimass.testing import MemoryOutputs, MemoryState, event
-    >>> stage, out = ScoreStage([KeyDetector("odd")], []), MemoryOutputs("predictions")
+    >>> stage, out = ScoreStage("demo", [ValueDetector("odd")]), MemoryOutputs("predictions")
     >>> stage.on_batch([event({"heat": i % 5}) for i in range(99)] + [event({"heat": 90})], MemoryState(), out)
-    >>> out.records("predictions")[-1].anomalies["odd"].cause
-    'level'
+    >>> out.records("predictions")[-1].anomalies["odd"].cause, len(out.records("anomalies"))
+    ('never seen', 1)
     """
 
     name = "score"
 
     def __init__(
-        self, detectors: Sequence[KeyDetector], models: Sequence[ModelScorer], tick_s: float | None = None
+        self,
+        pipeline: str,
+        detectors: Sequence[Judge] = (),
+        models: Sequence[Learner] = (),
+        joins: Sequence[Join] = (),
+        correlations: Sequence[Correlation] = (),
+        judged: Sequence[str] = (),
+        tick_s: float | None = None,
     ) -> None:
         self.tick_s = tick_s
-        self._detectors = list(detectors)
-        self._models = list(models)
+        self._pipeline = pipeline
+        self._detectors, self._models = list(detectors), list(models)
+        self._joins, self._correlations = list(joins), list(correlations)
+        own = {one.name: one for one in self._detectors}
+        self._judged = {name: own[name] for name in judged if name in own}
+        self._said: dict[str, ObjectSpec[Anomaly]] = {
+            name: ObjectSpec(f"said.{name}", encode, msgspec.json.Decoder(Anomaly).decode, MONTH)
+            for name in self._judged
+        }
 
     def on_batch(self, events: Sequence[LogRecord], state: State, out: Outputs) -> None:
-        """Judge the log's next events, and learn from them."""
-        own = [event for event in events if type(event) is Event]
-        if not own:
+        """Judge the log's next events, and learn from them and from labels."""
+        for run, labels in self._runs(events):
+            self._score(run, labels, state, out)
+
+    def _runs(self, events: Sequence[LogRecord]) -> Iterator[tuple[list[Event], list[tuple[int, Label]]]]:
+        """Cut the log before a label of an event that is not judged yet, and around analysts' words."""
+        run: list[Event] = []
+        labels: list[tuple[int, Label]] = []
+        pending: set[str] = set()
+        for one in events:
+            if type(one) is Event:
+                run.append(one)
+            elif type(one) is Label:
+                if len(pending) != len(run):
+                    pending = {event.id for event in run}
+                if one.event in pending or one.about in self._judged:
+                    yield run, labels
+                    run, labels, pending = [], [], set()
+                labels.append((len(run), one))
+                if one.about in self._judged:
+                    yield run, labels
+                    run, labels = [], []
+        if run or labels:
+            yield run, labels
+
+    def _score(self, run: list[Event], labels: list[tuple[int, Label]], state: State, out: Outputs) -> None:
+        for _, label in labels:
+            if label.about in self._judged:
+                self._hear(label, state)
+        batch = Batch(run)
+        if run:
+            for join in self._joins:
+                join.apply(batch, state)
+        anomalies = [detector.score(batch, state) for detector in self._detectors] if run else []
+        estimates, told = [], []
+        for model in self._models:
+            own = [(at, label) for at, label in labels if label.about == model.name]
+            said, happened = model.score(batch, own, state)
+            estimates.append(said)
+            told += happened
+        self._emit(batch, anomalies, estimates, state, out)
+        _tell(told, out)
+
+    def _emit(
+        self, batch: Batch, anomalies: list[list[Anomaly]], estimates: list[list[Estimate]], state: State, out: Outputs
+    ) -> None:
+        if not len(batch):
             return
-        data = [_decode(event) for event in own]
-        finders = {judge.numbers for judge in self._detectors} | {judge.numbers for judge in self._models}
-        numbers = {find: list(map(find, data)) for find in finders}
-        anomalies = [detector.score(own, numbers[detector.numbers], state) for detector in self._detectors]
-        estimates = [model.score(data, numbers[model.numbers], state) for model in self._models]
-        out.emit_encoded(
-            [event.key.encode() for event in own],
-            [
-                encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, strange, expected, e.data))
-                for e, strange, expected in zip(
-                    own,
-                    _by_name([detector.name for detector in self._detectors], anomalies, len(own)),
-                    _by_name([model.name for model in self._models], estimates, len(own)),
-                    strict=True,
-                )
-            ],
-        )
+        strange = _by_name([one.name for one in self._detectors], anomalies, len(batch))
+        expected = _by_name([one.name for one in self._models], estimates, len(batch))
+        keys: list[bytes | None] = [event.key.encode() for event in batch.events]
+        values = [
+            encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, a, x, e.data))
+            for e, a, x in zip(batch.events, strange, expected, strict=True)
+        ]
+        out.emit_encoded(keys, values)
+        crossed = sorted({i for column in anomalies for i, one in enumerate(column) if one.severity is not None})
+        if crossed:
+            out.emit_encoded([keys[i] for i in crossed], [values[i] for i in crossed], to="anomalies")
+            self._remember(batch, strange, crossed, state)
+        if self._correlations:
+            found = series_of(batch, self._correlations)
+            out.emit_encoded([one.key.encode() for one in found], [encode(one) for one in found], to="series")
+
+    def _remember(
+        self, batch: Batch, strange: Sequence[dict[str, Anomaly]], crossed: Sequence[int], state: State
+    ) -> None:
+        for name, spec in self._said.items():
+            for i in crossed:
+                if strange[i][name].severity is not None:
+                    state.objects(spec).put(batch.events[i].id, strange[i][name])
+
+    def _hear(self, label: Label, state: State) -> None:
+        """Take an analyst's word on an anomaly: one that was none is not to be told again."""
+        table = state.objects(self._said[label.about])
+        said = table.get(label.event)
+        if said is not None:
+            table.delete(label.event)
+            if label.value in (False, 0, "false", "no"):
+                self._judged[label.about].forgive(label.key, said, state)
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
-        """Nothing to do as time passes: state forgets by itself."""
+        """Tell of keys that fell silent, and learn of events whose labels did not come."""
+        for detector in self._detectors:
+            for one in detector.on_time(now, state):
+                name = f"{detector.name}-{one.key}-{one.time:.0f}"
+                found = {detector.name: one.anomaly}
+                record = Prediction(name, one.key, one.time, self._pipeline, one.source, found, {}, _NOTHING)
+                out.emit(record)
+                if one.anomaly.severity is not None:
+                    out.emit(record, to="anomalies")
+        for model in self._models:
+            _tell(model.on_time(now, state), out)
 
 
-def _by_name(names: list[str], columns: list[list[T]], count: int) -> list[dict[str, T]]:
+def _tell(told: list[Told], out: Outputs) -> None:
+    for _, record in sorted(told, key=lambda one: one[0]):
+        out.emit(record, to=f"{type(record).__name__.lower()}s")
+
+
+def _by_name(names: list[str], columns: list[list[T]], count: int) -> Sequence[dict[str, T]]:
     """Return for each event what each judge says of it, by the judge's name."""
+    if not names:
+        return list(repeat({}, count))
     if len(names) == 1:
         return [{names[0]: one} for one in columns[0]]
     return [{name: column[i] for name, column in zip(names, columns, strict=True)} for i in range(count)]
-
-
-def _decode(event: Event) -> dict[str, Any]:
-    try:
-        data = orjson.loads(bytes(event.data))
-    except orjson.JSONDecodeError as exc:
-        raise BadEvent(f"the data of event {event.id} is not JSON: {exc}") from exc
-    if type(data) is not dict:
-        raise BadEvent(f"the data of event {event.id} is not an object")
-    return cast("dict[str, Any]", data)

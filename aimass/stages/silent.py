@@ -10,10 +10,11 @@ import orjson
 
 from aimass.models import silence
 from aimass.models.kernel import Floats
+from aimass.models.values import LINE, severity
 from aimass.records import Anomaly, Source
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
-from aimass.stages.detecting import LINE, MONTH, NOTHING, Detector, Finding, numbered, severity
+from aimass.stages.detecting import MONTH, NOTHING, Detector, Finding, numbered
 
 _TOGETHER = 256  # keys in one object, so that a commit never writes much more than was added
 

@@ -9,8 +9,8 @@ from zlib import crc32
 import numpy as np
 import orjson
 
-from aimass.models import history
-from aimass.models.encode import Encoder, Space
+from aimass.models import past
+from aimass.models.encode import Encoder, Known
 from aimass.models.features import Numbers
 from aimass.models.kernel import Floats
 from aimass.stages.base import ObjectSpec, RowSpec, State
@@ -47,8 +47,8 @@ class Features:
     >>> features, state = Features("m", Encoder(), Numbers(None)), MemoryState()
     >>> batch = Batch([event({"heat": 3.0}), event({"heat": 4.0})])
     >>> x = features.rows(batch, np.array([1.0, np.nan]), [""] * 2, state)
-    >>> x.tolist(), features.show(x[1], state)
-    ([[nan, nan, nan, 3.0], [1.0, nan, 1.0, 4.0]], {'label.lag1': 1.0, 'label.mean': 1.0, 'heat': 4.0})
+    >>> features.show(x[1], state)
+    {'label.lag1': 1.0, 'label.mean': 1.0, 'heat': 4.0}
     """
 
     def __init__(
@@ -65,24 +65,21 @@ class Features:
         self.label_lags = label_lags
         self.label_columns = label_lags + 1 if label_lags else 0
         first = [f"label.lag{i + 1}" for i in range(label_lags)] + ["label.mean"] * (label_lags > 0)
-        self._space: ObjectSpec[Space] = ObjectSpec(f"features.{name}", Space.encode, Space.decode)
         self._history: dict[str, int] = {}
         if lags or windows:
             self._history = {field: i for i, field in enumerate(numbers.fields or ())}
-            first += history.names([*self._history], lags, list(windows))
+            first += past.names([*self._history], lags, list(windows))
         self._first = first
+        self._known: ObjectSpec[Known] = ObjectSpec(f"features.{name}", Known.encode, encoder.fresh(first).restore)
         self._labels: ObjectSpec[list[float]] = ObjectSpec(f"labels.{name}", orjson.dumps, orjson.loads)
         layout = crc32("\x1f".join(first).encode())
-        dtype = np.dtype([("row", np.float64, (max(history.width(len(self._history), lags, len(windows)), 1),))])
+        dtype = np.dtype([("row", np.float64, (max(past.width(len(self._history), lags, len(windows)), 1),))])
         self._rows = RowSpec(f"history.{name}.{layout:08x}", dtype, MONTH)
 
-    def space(self, state: State) -> Space:
-        """Return which column each feature has so far."""
-        return state.objects(self._space).get("") or Space(self._first)
-
     def names(self, state: State) -> list[str]:
-        """Return the columns' names."""
-        return self.space(state).names
+        """Return the names of the columns so far."""
+        known = state.objects(self._known).get("")
+        return self._first if known is None else known.space.names
 
     def show(self, row: Floats, state: State) -> dict[str, float]:
         """Return what a row holds, by name."""
@@ -103,12 +100,12 @@ class Features:
         state
             The partition's state.
         """
-        table = state.objects(self._space)
-        space = table.get("") or Space(self._first)
-        known = len(space.names)
-        own = self._encoder.rows(batch.data, space)
-        if len(space.names) != known or table.get("") is None:
-            table.put("", space)
+        table = state.objects(self._known)
+        known = table.get("") or self._encoder.fresh(self._first)
+        own = self._encoder.matrix(batch.data, known)
+        if known.changed:
+            known.changed = False
+            table.put("", known)
         if self.label_columns:
             own[:, : self.label_columns] = self._earlier(labels, segments, state)
         if self._history:
@@ -140,7 +137,7 @@ class Features:
         slots, rows = table.gather(batch.keys)
         kept = np.ascontiguousarray(rows["row"])
         values = matrix(batch.numbers(self._numbers), self._history, len(self._history))
-        found = history.run(kept, batch.rows, batch.times, values, self._lags, self._windows)
+        found = past.run(kept, batch.rows, batch.times, values, self._lags, self._windows)
         rows["row"] = kept
         table.scatter(slots, rows)
         return found

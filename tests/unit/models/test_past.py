@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimass.models.history import count, names, run, width
+from aimass.models.past import count, names, run, width
 from aimass.models.kernel import Floats
 from aimass.models.members.numerics import exp
 
