@@ -27,14 +27,20 @@ _LIMIT = 1e100
 _RUN = 64  # events looked at together: one that is odd makes no more than these slow
 _SHAPES = 1024
 _NUMERIC = frozenset((int, float))
-_SPECIAL = str.maketrans({one: "\\" + one for one in "\\.:="})
+_SPECIAL = str.maketrans({one: "\\" + one for one in "\\:="})
 _VERSION = 1
 
 
 @lru_cache(maxsize=4096)
 def escaped(name: str) -> str:
-    """Return a field's name as it stands in a feature's: dots and the like in it are none of ours."""
+    """Return a field's name as it stands in a feature's: what ends it is none of its own characters."""
     return name.translate(_SPECIAL)
+
+
+@lru_cache(maxsize=4096)
+def _inner(name: str) -> str:
+    """Return the name of a field in an object: its dots are none of a path's."""
+    return escaped(name).replace(".", "\\.")
 
 
 class Known:
@@ -46,27 +52,20 @@ class Known:
     ----------
     space
         The columns.
-    tracked
-        Of each of the first numeric fields its column, and those of the features that its past is to fill.
+    changed
+        Whether it changed since whoever keeps it set this to false.
     """
 
-    def __init__(self, space: FeatureSpace, suffixes: Sequence[str] = (), most: int = 0) -> None:
+    def __init__(self, space: FeatureSpace) -> None:
         self.space = space
-        self.tracked: list[list[int]] = []
         self.fields: dict[tuple[str, str], Field] = {}
         self.shapes: dict[tuple[str, ...], _Shape] = {}
         self.numbers: dict[str, int] = {}
         self.changed = False
-        self._suffixes, self._most = suffixes, most
 
     def number(self, path: str) -> int:
         """Return the column of a numeric field."""
-        column = self.space.find(path)
-        if column == NO_COLUMN:
-            self.changed = True
-            column = self.space.column(path)
-            if column != NO_COLUMN and len(self.tracked) < self._most:
-                self.tracked.append([column, *(self.space.column(path + one) for one in self._suffixes)])
+        column = self.space.column(path)
         if column != NO_COLUMN:
             self.numbers[path] = column
         return column
@@ -75,28 +74,29 @@ class Known:
         """Return the encoder of a field, a fresh one where it has none; ``None`` when there is no room for it."""
         found = self.fields.get((path, kind))
         if found is None:
-            self.changed = True
             if len(self.space) >= MAX_COLUMNS or len(self.fields) >= MAX_COLUMNS:
                 self.space.refuse(path)
                 return None
+            self.changed = True
             found = self.fields[path, kind] = _made(self.space, path, kind, None)
         return found
 
     def encode(self) -> bytes:
         """Return it as bytes; equal ones give equal bytes."""
         fields = [[path, kind, one.state()] for (path, kind), one in self.fields.items()]
-        return orjson.dumps([_VERSION, self.space.encode(), self.tracked, fields])
+        return orjson.dumps([_VERSION, self.space.encode(), fields])
 
-    def restore(self, raw: bytes) -> Known:
-        """Return the one that was encoded, with this one's settings."""
-        version, space, tracked, fields = orjson.loads(raw)
+    @classmethod
+    def restore(cls, raw: bytes) -> Known:
+        """Return the one that was encoded."""
+        version, *rest = orjson.loads(raw)
         if version != _VERSION:
             raise SnapshotVersionMismatch(
                 f"features were written in version {version}, this aimass reads {_VERSION}: "
                 "run the version that wrote them, or replay the log into a fresh state"
             )
-        known = Known(FeatureSpace.decode(space), self._suffixes, self._most)
-        known.tracked = tracked
+        space, fields = rest
+        known = cls(FeatureSpace.decode(space))
         for path, kind, state in fields:
             known.fields[path, kind] = _made(known.space, path, kind, state)
         return known
@@ -144,9 +144,6 @@ class Encoder:
         What a path is to be read as, of `KINDS`.
     exclude
         Paths not to look at, nor beneath them.
-    suffixes, most
-        For each of the first ``most`` numeric fields, the names of features that its past is to fill: see
-        `aimass.models.history`.
 
     Examples
     --------
@@ -162,8 +159,6 @@ class Encoder:
         fields: Iterable[str] | None = None,
         declared: Mapping[str, str] | None = None,
         exclude: Iterable[str] = (),
-        suffixes: Sequence[str] = (),
-        most: int = 0,
     ) -> None:
         own = dict(declared or {})
         chosen = None if fields is None else frozenset(fields)
@@ -175,15 +170,15 @@ class Encoder:
             for path in sorted({*own, *deep})
             if path not in frozenset(exclude) and (chosen is None or path in chosen)
         ]
-        self._suffixes, self._most = tuple(suffixes), most
 
     def fresh(self, names: Iterable[str] = ()) -> Known:
         """Return what is known before the first event; ``names`` have the first columns."""
-        return Known(FeatureSpace(names), self._suffixes, self._most)
+        return Known(FeatureSpace(names))
 
     def matrix(self, data: Sequence[dict[str, Any]], known: Known) -> Floats:
         """Return events × the width of the space after them, NaN where an event lacks a feature."""
         out, counts, used = Out(), np.zeros(len(data), np.intp), {}
+        size = known.space.size
         for at, until, shape in self._runs(data, known):
             values = list(map(shape.pick, data[at:until])) if shape.paths else []
             is_plain = _NUMERIC.issuperset(map(type, chain.from_iterable(values)))
@@ -199,6 +194,7 @@ class Encoder:
                         self._put_all(shape.paths, values[i - at], known, out)
                     self._put_others(data[i], known, out)
                     counts[i] = len(out.columns) - before
+        known.changed = known.changed or known.space.size != size
         x = np.full((len(data), known.space.width), np.nan)
         _fill(x, np.repeat(np.arange(len(data)), counts), np.array(out.columns, np.intp), _array(out.values))
         for shape in used.values():
@@ -228,7 +224,7 @@ class Encoder:
     def _put_all(self, paths: Sequence[str], values: Sequence[Any], known: Known, out: Out) -> None:
         pairs: Iterable[tuple[str, Any]] = zip(paths, values, strict=True)
         if dict in map(type, values):
-            pairs = sorted(self._flat(pairs, 1), key=itemgetter(0))
+            pairs = sorted(self._flat(pairs, 1, self._skipped.union(paths)), key=itemgetter(0))
         for path, value in pairs:
             self._put(path, value, known, out)
 
@@ -246,13 +242,14 @@ class Encoder:
             if field is not None and field.put(value, out):
                 known.changed = True
 
-    def _flat(self, pairs: Iterable[tuple[str, Any]], depth: int) -> Iterator[tuple[str, Any]]:
+    def _flat(self, pairs: Iterable[tuple[str, Any]], depth: int, skipped: frozenset[str]) -> Iterator[tuple[str, Any]]:
+        """Yield what objects hold by its path; a field of the event whose own name is that path goes before."""
         for path, value in pairs:
             if type(value) is not dict:
                 yield path, value
             elif depth < DEPTH:
-                inner = ((f"{path}.{escaped(name)}", one) for name, one in value.items())
-                yield from self._flat((pair for pair in inner if pair[0] not in self._skipped), depth + 1)
+                inner = ((f"{path}.{_inner(name)}", one) for name, one in value.items())
+                yield from self._flat((pair for pair in inner if pair[0] not in skipped), depth + 1, skipped)
 
     def _put_others(self, data: dict[str, Any], known: Known, out: Out) -> None:
         """Encode the fields that are declared, or chosen beneath the top level."""

@@ -16,18 +16,24 @@ _LIMIT = 1e100
 def getter(path: str) -> Getter:
     """Compile a path into an event: names of fields and indices of lists, between dots.
 
+    A field whose own name is the whole path goes before: joined values are called so.
+
     Examples
     --------
     >>> getter("readings.1.heat")({"readings": [0, {"heat": 7}]})
     7
     >>> getter("readings.1.heat")({"readings": 3})
     MISSING
+    >>> getter("weather.temp")({"weather.temp": 21, "weather": {"temp": 5}})
+    21
     """
     steps = path.split(".")
     if len(steps) == 1:
         return lambda data: data.get(path, MISSING)
 
     def follow(data: Any) -> Any:
+        if path in data:
+            return data[path]
         for step in steps:
             if type(data) is dict:
                 data = data.get(step, MISSING)

@@ -24,7 +24,8 @@ class FeatureSpace:
     Parameters
     ----------
     names
-        The features that have the first columns.
+        The features that have the first columns: whoever names them fills them. A field that is called so gets a
+        column of its own.
 
     Attributes
     ----------
@@ -38,16 +39,18 @@ class FeatureSpace:
     >>> space = FeatureSpace(["label.1"])
     >>> space.column("heat"), space.column("flow"), space.column("heat"), space.width
     (1, 2, 1, 8)
-    >>> FeatureSpace.decode(space.encode()).names
-    ['label.1', 'heat', 'flow']
+    >>> space.column("label.1"), space.names
+    (3, ['label.1', 'heat', 'flow', 'label.1:field'])
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.names: list[str] = []
         self.refused: list[str] = []
         self._columns: dict[str, int] = {}
+        self._reserved = 0
         for name in names:
             self.column(name)
+        self._reserved = len(self.names)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,11 +63,16 @@ class FeatureSpace:
             width *= 2
         return width
 
+    @property
+    def size(self) -> int:
+        """How much it holds: it changed where this did."""
+        return len(self.names) + len(self.refused)
+
     def column(self, name: str) -> int:
         """Return the column of a feature, a new one where it has none; `NO_COLUMN` when there is none left."""
         found = self._columns.get(name)
         if found is not None:
-            return found
+            return found if found >= self._reserved else self.column(name + ":field")
         if len(self.names) >= MAX_COLUMNS or len(name) > _LONGEST:
             self.refuse(name)
             return NO_COLUMN
@@ -77,10 +85,6 @@ class FeatureSpace:
         """Note that a feature has no column."""
         if len(self.refused) < _SHOWN and name[:_LONGEST] not in self.refused:
             self.refused.append(name[:_LONGEST])
-
-    def find(self, name: str) -> int:
-        """Return the column of a feature, or `NO_COLUMN`."""
-        return self._columns.get(name, NO_COLUMN)
 
     def show(self, row: Floats) -> dict[str, float]:
         """Return what stands in one row, by the features' names.
@@ -95,11 +99,11 @@ class FeatureSpace:
 
     def encode(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {"names": self.names, "refused": self.refused}
+        return {"names": self.names, "reserved": self._reserved, "refused": self.refused}
 
     @classmethod
     def decode(cls, raw: dict[str, Any]) -> FeatureSpace:
         """Read it back from what `encode` returned."""
         space = cls(raw["names"])
-        space.refused = list(raw["refused"])
+        space._reserved, space.refused = raw["reserved"], list(raw["refused"])
         return space
