@@ -237,8 +237,11 @@ class MemoryOutputs:
         return [decode(value) for to, _, value in self.emitted if to == topic]
 
     def seen(self) -> tuple[Any, ...]:
-        """Return everything, to compare two runs."""
-        return self.emitted, [(record.topic, record.offset, str(error)) for record, error in self.rejected]
+        """Return everything, to compare two runs: each topic in its order, which is all that is promised."""
+        topics: dict[str, list[tuple[bytes | None, bytes]]] = {}
+        for topic, key, value in self.emitted:
+            topics.setdefault(topic, []).append((key, value))
+        return topics, [(record.topic, record.offset, str(error)) for record, error in self.rejected]
 
 
 def run_stage(

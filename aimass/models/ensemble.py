@@ -120,7 +120,7 @@ class Ensemble:
         self.evaluator = Evaluator(classes)
         self._monitor = Monitor(min(watched, width), watched)
         self.shows_lags = False
-        self._quiet_since = 0
+        self._quiet_since = self._evaluations = 0
         self._good: list[list[bytes]] = []
 
     def _first_weights(self) -> list[float]:
@@ -195,15 +195,10 @@ class Ensemble:
             self._interval.run(np.ascontiguousarray(p[:, 0]), y, learn, told, low, high)
         kept[:, 1 : 1 + members * classes] = said.reshape(n, -1)
         kept[:, 1 + members * classes : -2], kept[:, -2], kept[:, -1] = p, low, high
-        before = self.evaluator.count // EVALUATE
         self.evaluator.update(p, np.where(learn, y, np.nan), low, high)
         self._monitor.take(x, p, np.where(learn, y, np.nan), told)
         self.count += n
-        happenings: list[Happening] = []
-        if self.evaluator.count // EVALUATE > before:
-            happenings.append(self._evaluated(at + n - 1))
-        if self.count % STEP == 0:
-            happenings += self._rest(at + n - 1)
+        happenings = self._rest(at + n - 1) if self.count % STEP == 0 else []
         return Answers(p, low, high, kept, self.names, happenings, reasons)
 
     def _votes(self, x: Floats, y: Floats, learn: Bools) -> Floats:
@@ -259,7 +254,10 @@ class Ensemble:
         return Evaluated(row, one.count, one.metrics(), one.baselines(), members, self.weights)
 
     def _rest(self, row: int) -> list[Happening]:
-        """Do what may be done only at every 64th event: look for drift and act on it, show lags, keep a fallback."""
+        """Do what may be done only at every 64th event: evaluate, look for drift and act, show lags, keep a fallback."""
+        due = self.evaluator.count // EVALUATE
+        told: list[Happening] = [self._evaluated(row)] if due > self._evaluations else []
+        self._evaluations = due
         self.shows_lags = self.shows_lags or (self.lags > 0 and self.evaluator.is_dependent)
         is_idle = self.policy == "swap" or (self.policy == "fallback" and not self._good)
         found = self._monitor.look(row, "warn" if is_idle else self.policy)
@@ -268,7 +266,7 @@ class Ensemble:
             self._act()
         elif self.policy == "fallback" and self.count % _KEEP == 0 and self.count - self._quiet_since >= _KEEP:
             self._good = [*self._good[-1:], [part.member.encode() for part in self.parts]]
-        return list(found)
+        return [*told, *found]
 
     def _act(self) -> None:
         learners = [part.member for part in self.parts if not part.is_baseline]
@@ -306,6 +304,7 @@ class Ensemble:
             "is_number": self.is_number,
             "lags": self.lags,
             "names": list(self.names),
+            "evaluations": self._evaluations,
             "quiet_since": self._quiet_since,
             "good": len(self._good),
             "shows_lags": self.shows_lags,
@@ -334,6 +333,7 @@ class Ensemble:
             raise _others(settings["names"], self.names)
         self.width, self.classes, self.count = settings["width"], settings["classes"], settings["count"]
         self.shows_lags, self._quiet_since = settings["shows_lags"], settings["quiet_since"]
+        self._evaluations = settings["evaluations"]
         self._score, self._interval.state = arrays[:2]
         blobs = [array.tobytes() for array in arrays[2:]]
         self.evaluator, self._monitor = Evaluator.decode(blobs[0]), Monitor.decode(blobs[1])

@@ -102,12 +102,16 @@ class ScoreStage:
             self._score(run, labels, state, out)
 
     def _runs(self, events: Sequence[LogRecord]) -> Iterator[tuple[list[Event], list[tuple[int, Label]]]]:
-        """Cut the log before a label of an event that is not judged yet, and around analysts' words."""
+        """Cut the log between an event and its label, whichever comes first, and around analysts' words."""
         run: list[Event] = []
         labels: list[tuple[int, Label]] = []
         pending: set[str] = set()
+        spoken_of: set[str] = set()
         for one in events:
             if type(one) is Event:
+                if one.id in spoken_of:
+                    yield run, labels
+                    run, labels, spoken_of = [], [], set()
                 run.append(one)
             elif type(one) is Label:
                 if len(pending) != len(run):
@@ -116,6 +120,7 @@ class ScoreStage:
                     yield run, labels
                     run, labels, pending = [], [], set()
                 labels.append((len(run), one))
+                spoken_of.add(one.event)
                 if one.about in self._judged:
                     yield run, labels
                     run, labels = [], []

@@ -68,7 +68,7 @@ class WaitingRoom:
         self._pane = wait_s / _PANES
         self._wait = wait_s
         self._watched = watched
-        keep = wait_s + (2 * self._pane if watched else 0.0)  # those that are handed out must still be there then
+        keep = None if watched else wait_s  # those that are handed out must still be there, however far time leaps
         self._events: ObjectSpec[Waiting] = ObjectSpec(
             f"waiting.{name}", _encode, msgspec.msgpack.Decoder(Waiting).decode, keep
         )

@@ -76,8 +76,22 @@ NOT_STAGES = {
     "base": "the protocol itself",
     "batch": "what the parts of score see",
     "condition": "what the decide stage asks",
+    "budget": "a part of score",
+    "correlate_grid": "the grid of the correlate stage",
+    "detecting": "what detectors have in common",
+    "detectors": "parts of score",
+    "inputs": "what models see",
+    "joins": "a part of score",
+    "journal": "how learned objects are written down",
     "labels": "a reader of the collect stage",
+    "learned": "how learned objects are kept",
+    "models": "a part of score",
     "reader": "readers of the collect stage",
+    "rows": "what models run on",
+    "saying": "what models say",
+    "silent": "a part of score",
+    "values": "a part of score",
+    "waiting": "where events wait for labels",
 }
 
 
