@@ -254,7 +254,7 @@ class Ensemble:
         return Evaluated(row, one.count, one.metrics(), one.baselines(), members, self.weights)
 
     def _rest(self, row: int) -> list[Happening]:
-        """Do what may be done only at every 64th event: evaluate, look for drift and act, show lags, keep a fallback."""
+        """Do what may be done only at every 64th event: evaluate, look for drift, act, show lags, keep a fallback."""
         due = self.evaluator.count // EVALUATE
         told: list[Happening] = [self._evaluated(row)] if due > self._evaluations else []
         self._evaluations = due

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,14 +71,15 @@ class Monitor:
     ...     monitor.take(np.zeros((64, 1)), np.full((64, 2), [0.9, 0.1]), y, np.full(64, False))
     ...     for one in monitor.look(63, "warn"):
     ...         print(i, one.what, one.action, round(one.before, 1))
-    12 loss warn 0.2
+    12 loss warn 0.1
     12 label warn 0.1
     """
 
     def __init__(self, width: int, most: int) -> None:
         self._most = most
-        self._watch = Watch(len(_OUTER) + min(width, most))
+        self._loss, self._watch = Watch(1), Watch(len(_OUTER) + min(width, most))
         self._rows = np.empty((0, self._watch.width))
+        self._level = np.zeros(2)  # labels since the last change of loss, and the mean loss
 
     def take(self, x: Floats, p: Floats, y: Floats, told: Bools) -> None:
         """Take events.
@@ -97,8 +98,7 @@ class Monitor:
             rows[:, 0] = np.abs(y - p[:, 0])
             rows[:, 1] = p[:, 0]
         else:
-            own = np.where(np.isnan(y), 0.0, y).astype(np.int64)
-            rows[:, 0] = np.where(np.isnan(y), np.nan, 1.0 - p[np.arange(len(y)), own])
+            rows[:, 0] = np.where(np.isnan(y) | np.isnan(p[:, 0]), np.nan, p.argmax(axis=1) != y)
             rows[:, 1] = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
         rows[:, 2] = y
         rows[told, 1] = np.nan
@@ -108,8 +108,24 @@ class Monitor:
     def look(self, row: int, policy: str) -> list[Drifted]:
         """Return what changed among the events since the last look, with what the policy does about it."""
         rows, self._rows = self._rows, self._rows[:0]
-        found = self._watch.update(rows)
-        return [self._told(one, row, policy) for one in found if one.column > 0 or one.after > one.before]
+        losses, rows[:, 0] = rows[:, 0].copy(), np.nan
+        found = [*self._worse(losses), *self._watch.update(rows)]
+        return [self._told(one, row, policy) for one in found]
+
+    def _worse(self, losses: Floats) -> list[Finding]:
+        """Return the changes by which the mean loss rose; it has a watch of its own, to pay for no other column."""
+        found = []
+        known = losses[~np.isnan(losses)]
+        for one in self._loss.update(losses):
+            if one.is_spread and known.size:  # what is told of a spread is no mean
+                one = replace(one, before=float(self._level[1]), after=float(known.mean()), is_spread=False)
+            if one.after > one.before:
+                found.append(one)
+            self._level[:] = 0.0
+        for loss in known.tolist():
+            self._level[0] += 1.0
+            self._level[1] += (loss - self._level[1]) / self._level[0]
+        return found
 
     def _told(self, one: Finding, row: int, policy: str) -> Drifted:
         outer = one.column < len(_OUTER)
@@ -132,12 +148,14 @@ class Monitor:
 
     def encode(self) -> bytes:
         """Return its state."""
-        return pack("monitor", 1, {"most": self._most}, [np.frombuffer(self._watch.encode(), np.uint8), self._rows])
+        watches = [np.frombuffer(one.encode(), np.uint8) for one in (self._loss, self._watch)]
+        return pack("monitor", 1, {"most": self._most}, [*watches, self._rows, self._level])
 
     @classmethod
     def decode(cls, raw: bytes) -> Monitor:
         """Return the monitor with this state."""
-        settings, (watch, rows) = unpack(raw, "monitor", 1)
+        settings, (loss, watch, rows, level) = unpack(raw, "monitor", 1)
         made = cls(0, settings["most"])
-        made._watch, made._rows = Watch.decode(watch.tobytes()), rows
+        made._loss, made._watch, made._rows = Watch.decode(loss.tobytes()), Watch.decode(watch.tobytes()), rows
+        made._level = level
         return made
