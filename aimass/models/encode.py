@@ -27,6 +27,7 @@ _LIMIT = 1e100
 _RUN = 64  # events looked at together: one that is odd makes no more than these slow
 _SHAPES = 1024
 _NUMERIC = frozenset((int, float))
+_BY_PATH: Callable[[tuple[str, Any]], str] = itemgetter(0)
 _SPECIAL = str.maketrans({one: "\\" + one for one in "\\:="})
 _VERSION = 1
 
@@ -37,10 +38,10 @@ def escaped(name: str) -> str:
     return name.translate(_SPECIAL)
 
 
-@lru_cache(maxsize=4096)
-def _inner(name: str) -> str:
-    """Return the name of a field in an object: its dots are none of a path's."""
-    return escaped(name).replace(".", "\\.")
+@lru_cache(maxsize=16384)
+def _inner(path: str, name: str) -> str:
+    """Return the path of a field in an object: its own dots are none of the path's."""
+    return f"{path}.{escaped(name)}" if "." not in name else path + "." + escaped(name).replace(".", "\\.")
 
 
 class Known:
@@ -115,11 +116,12 @@ def _made(space: FeatureSpace, path: str, kind: str, state: Any) -> Field:
 class _Shape:
     """What is done with events that have these fields: which are looked at, in which order, and their columns."""
 
-    __slots__ = ("columns", "events", "paths", "pick", "values")
+    __slots__ = ("columns", "events", "paths", "pick", "skipped", "values")
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], skipped: frozenset[str]) -> None:
         ordered = sorted((escaped(name), name) for name in names)
         self.paths = [path for path, _ in ordered]
+        self.skipped = skipped.union(path for path in self.paths if "." in path)  # they go before paths into objects
         found = [name for _, name in ordered]
         self.pick: Callable[[dict[str, Any]], Sequence[Any]] = (
             itemgetter(*found) if len(found) > 1 else lambda data: [data[name] for name in found]
@@ -141,9 +143,9 @@ class Encoder:
     fields
         Paths of the fields to look at (and all beneath them); ``None``: all.
     declared
-        What a path is to be read as, of `KINDS`.
+        What a path is to be read as, of `ENCODINGS`.
     exclude
-        Paths not to look at, nor beneath them.
+        Paths not to look at, nor beneath them. A list of which an element is excluded is not looked at.
 
     Examples
     --------
@@ -160,15 +162,17 @@ class Encoder:
         declared: Mapping[str, str] | None = None,
         exclude: Iterable[str] = (),
     ) -> None:
-        own = dict(declared or {})
+        own, hidden = dict(declared or {}), frozenset(exclude)
         chosen = None if fields is None else frozenset(fields)
         deep = {path for path in chosen or () if "." in path} - own.keys()
         self._chosen = chosen
-        self._skipped = frozenset(map(_path, {*exclude, *own, *deep}))
+        self._skipped = frozenset(map(_path, {*hidden, *own, *deep}))
+        parts = (path.rpartition(".") for path in hidden)
+        self._torn = frozenset(_path(whole) for whole, _, element in parts if element.isdecimal())
         self._others: list[tuple[str, Getter, str | None]] = [
             (_path(path), getter(path), own.get(path))
             for path in sorted({*own, *deep})
-            if path not in frozenset(exclude) and (chosen is None or path in chosen)
+            if not _is_beneath(path, hidden) and (chosen is None or path in chosen)
         ]
 
     def fresh(self, names: Iterable[str] = ()) -> Known:
@@ -191,7 +195,7 @@ class Encoder:
                 for i in range(at, until):
                     before = len(out.columns)
                     if not is_plain:
-                        self._put_all(shape.paths, values[i - at], known, out)
+                        self._put_all(shape.paths, values[i - at], shape.skipped, known, out)
                     self._put_others(data[i], known, out)
                     counts[i] = len(out.columns) - before
         known.changed = known.changed or known.space.size != size
@@ -214,42 +218,33 @@ class Encoder:
 
     def _shape(self, names: tuple[str, ...], known: Known) -> _Shape:
         looked = [name for name in names if self._chosen is None or name in self._chosen]
-        shape = _Shape([name for name in looked if escaped(name) not in self._skipped])
+        shape = _Shape([name for name in looked if escaped(name) not in self._skipped], self._skipped)
         if len(known.shapes) >= _SHAPES:  # a cache, filled again at will
             known.shapes.clear()
         if len(names) <= MAX_COLUMNS:
             known.shapes[names] = shape
         return shape
 
-    def _put_all(self, paths: Sequence[str], values: Sequence[Any], known: Known, out: Out) -> None:
+    def _put_all(
+        self, paths: Sequence[str], values: Sequence[Any], skipped: frozenset[str], known: Known, out: Out
+    ) -> None:
         pairs: Iterable[tuple[str, Any]] = zip(paths, values, strict=True)
         if dict in map(type, values):
-            pairs = sorted(self._flat(pairs, 1, self._skipped.union(paths)), key=itemgetter(0))
+            pairs = sorted(_leaves(pairs, DEPTH, skipped), key=_BY_PATH)
+        numbers = known.numbers
         for path, value in pairs:
-            self._put(path, value, known, out)
-
-    def _put(self, path: str, value: Any, known: Known, out: Out) -> None:
-        kind = type(value)
-        if kind is float or kind is int or kind is bool:
-            one = finite(value)
-            if one is not None:
-                column = known.numbers.get(path)
-                out.columns.append(known.number(path) if column is None else column)
-                out.values.append(one)
-        elif kind is str or kind is list:
-            slot = "words" if kind is str else "lists"
-            field = known.fields.get((path, slot)) or known.field(path, slot)
-            if field is not None and field.put(value, out):
-                known.changed = True
-
-    def _flat(self, pairs: Iterable[tuple[str, Any]], depth: int, skipped: frozenset[str]) -> Iterator[tuple[str, Any]]:
-        """Yield what objects hold by its path; a field of the event whose own name is that path goes before."""
-        for path, value in pairs:
-            if type(value) is not dict:
-                yield path, value
-            elif depth < DEPTH:
-                inner = ((f"{path}.{_inner(name)}", one) for name, one in value.items())
-                yield from self._flat((pair for pair in inner if pair[0] not in skipped), depth + 1, skipped)
+            kind = type(value)
+            if kind is float or kind is int or kind is bool:
+                one = finite(value)
+                if one is not None:
+                    column = numbers.get(path)
+                    out.columns.append(known.number(path) if column is None else column)
+                    out.values.append(one)
+            elif kind is str or (kind is list and path not in self._torn):
+                slot = "words" if kind is str else "lists"
+                field = known.fields.get((path, slot)) or known.field(path, slot)
+                if field is not None and field.put(value, out):
+                    known.changed = True
 
     def _put_others(self, data: dict[str, Any], known: Known, out: Out) -> None:
         """Encode the fields that are declared, or chosen beneath the top level."""
@@ -258,13 +253,31 @@ class Encoder:
             if value is None or value is MISSING:
                 continue
             if kind is None:
-                self._put_all([path], [value], known, out)
+                self._put_all([path], [value], self._skipped, known, out)
             elif kind == "number":
                 _put_number(path, value, known, out)
             else:
                 field = known.field(path, kind)
                 if field is not None and field.put(value, out):
                     known.changed = True
+
+
+def _leaves(pairs: Iterable[tuple[str, Any]], depth: int, skipped: frozenset[str]) -> list[tuple[str, Any]]:
+    """Return what is no object, by its path."""
+    found = []
+    for path, value in pairs:
+        if type(value) is not dict:
+            found.append((path, value))
+        elif depth > 1:
+            inner = [(one, leaf) for name, leaf in value.items() if (one := _inner(path, name)) not in skipped]
+            found += _leaves(inner, depth - 1, skipped)
+    return found
+
+
+def _is_beneath(path: str, others: frozenset[str]) -> bool:
+    """Return whether a path is one of the others, or leads through one."""
+    steps = path.split(".")
+    return any(".".join(steps[: i + 1]) in others for i in range(len(steps)))
 
 
 def _put_number(path: str, value: Any, known: Known, out: Out) -> None:

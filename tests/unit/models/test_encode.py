@@ -247,6 +247,14 @@ def test_what_is_excluded_is_not_seen_nor_what_is_beneath_it():
     assert shown(Encoder(["a", "f.g"], exclude=["a.b"]), [data])[0][0] == {"a.c.d": 2.0, "f.g": 4.0}
 
 
+def test_no_list_gives_away_what_is_excluded_in_it():
+    data = {"a": [7, 1], "b": {"c": [7, 2]}, "d": [3, 4]}
+    assert shown(Encoder(exclude=["a.0", "b.c.0"]), [data])[0][0] == {"d:0": 3.0, "d:1": 4.0}
+    assert shown(Encoder(exclude=["a", "b", "d.0"], declared={"a.0": "number", "d.1": "number"}), [data])[0] == [
+        {"d.1": 4.0}
+    ]
+
+
 def test_there_are_256_columns_and_what_found_none_is_told():
     encoder = Encoder()
     known = encoder.fresh()
