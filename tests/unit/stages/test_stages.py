@@ -40,6 +40,9 @@ cooldown = "20s"
 name = "faulty"
 when = "fault.value == 1 and (f1 > 0 or not f2 <= 5) and level.value < 100"
 severity = "info"
+[[correlation]]
+name = "moves"
+fields = ["f1", "f3"]
 [time]
 tick = "10s"
 """
@@ -63,15 +66,20 @@ def sources(count=240, seed=1):
 def streams(records):
     stages = compile_stages(parse(TEXT))
     found = {}
-    for stage in stages:
+    for stage in stages[:3]:
         found[stage.name] = records
-        records = run_stage(stage, records)[0].records("")
+        out, _ = run_stage(stage, records)
+        records = out.records("")
         assert records
+        if stage.name == "score":
+            found["correlate"] = out.records("series")
     return found
 
 
 STREAMS = streams(list(sources()))
-MAKERS = {name: (lambda i=i: compile_stages(parse(TEXT))[i]) for i, name in enumerate(STREAMS)}
+MAKERS = {
+    stage.name: (lambda i=i: compile_stages(parse(TEXT))[i]) for i, stage in enumerate(compile_stages(parse(TEXT)))
+}
 NOT_STAGES = {
     "base": "the protocol itself",
     "batch": "what the parts of score see",
