@@ -278,7 +278,11 @@ def run_stage(
 
 
 def check_stage(
-    make: Callable[[], Stage], events: Sequence[Any], *, cuts: Sequence[Sequence[int]] | None = None
+    make: Callable[[], Stage],
+    events: Sequence[Any],
+    *,
+    cuts: Sequence[Sequence[int]] | None = None,
+    alone: Sequence[Any] | None = None,
 ) -> None:
     """Check the promises of every stage on these events; raise AssertionError naming the one that is broken.
 
@@ -293,6 +297,8 @@ def check_stage(
         Records of the type that the stage takes.
     cuts
         Where to cut and to stop; ``None``: in singles, in the middle, and at a few odd places.
+    alone
+        The events that are to be survived alone; ``None``: each.
 
     Examples
     --------
@@ -318,7 +324,7 @@ def check_stage(
         _same(name, f"cut into batches before {at[:5]}", whole, rows, run_stage(make(), events, cuts=at))
         for stop in (at, at[:1]):
             _same(name, f"stopped before {stop[:5]}", whole, rows, run_stage(_Fresh(make), events, restarts=stop))
-    for one in reversed(events):
+    for one in reversed(events if alone is None else alone):
         run_stage(make(), [one])
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import orjson
 
 from aimass.errors import BadEvent
 from aimass.models import personal
+from aimass.models.adapters import Model, model
 from aimass.models.answers import Answers
 from aimass.models.compare import Contest
 from aimass.models.ensemble import EXPLAIN, LEARN, PREDICT, Ensemble
 from aimass.models.features import MISSING, getter, number
 from aimass.models.kernel import Floats, Ints
-from aimass.models.tasks import ensemble
+from aimass.models.tasks import OTHERS
 from aimass.records import Drift, Estimate, Evaluation, Label
 from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
@@ -24,19 +26,19 @@ from aimass.stages.detecting import MONTH
 from aimass.stages.inputs import Features
 from aimass.stages.journal import Inputs
 from aimass.stages.learned import Learned
-from aimass.stages.rows import Run, by_segment, later_rows, merged, place
-from aimass.stages.saying import About, Said, classes_of, explained, numbers_of
+from aimass.stages.rows import Rank, Run, by_segment, later_rows, merged
+from aimass.stages.saying import About, Said, classes_of, clusters_of, explained, numbers_of
 from aimass.stages.waiting import Waiting, WaitingRoom
 
-#: Labels among the events of a batch: after how many of its events each stands.
-Labels = Sequence[tuple[int, Label]]
+#: Labels among the events of a batch: after how many of its events each stands, and which of all labels it is.
+Labels = Sequence[tuple[Rank, Label]]
 _MAX_CLASSES = 64
 _MAX_TEXT = 256
 _DIGITS = 6  # of probabilities and numbers on the wire
 
 
-#: What a model tells besides its estimates: after which event of the batch, and what.
-Told = tuple[int, Drift | Evaluation]
+#: What a model tells besides its estimates: where in the log that is known, and what.
+Told = tuple[Rank, Drift | Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ class ModelSpec:
         Where events bear their label; ``None``: they do not.
     segment
         Where events say which segment's model is theirs; ``None``: there is one model.
-    is_personal
-        Whether each key has a small part of its own.
+    by_key
+        Whether each key has a small part of its own; of a forecaster: a whole model.
+    horizon, season, item
+        Of a forecaster and of a ranker.
     wait_s, unlabelled
         How long an event without a label waits for one, in seconds of event time (0: not at all), and what is learned
         of it when none came.
@@ -72,7 +76,10 @@ class ModelSpec:
     is_number: bool = False
     target: str | None = None
     segment: str | None = None
-    is_personal: bool = False
+    by_key: bool = False
+    horizon: int = 1
+    season: int = 1
+    item: str | None = None
     wait_s: float = 0.0
     unlabelled: Any = None
     explain: bool = False
@@ -84,7 +91,7 @@ class ModelJudge:
     """Predicts each event, then learns it: at once when it bears its label, later when that comes on its own.
 
     State: an ensemble a segment, as snapshot and journal; the known classes (64); what its features need; a row for
-    each event that waits for its label; with a part for each key, a row of 264 bytes, gone after 30 days.
+    each event that waits for its label; with a part for each key, a row of 132 bytes, gone after 30 days.
 
     Examples
     --------
@@ -103,12 +110,12 @@ class ModelJudge:
         self.name, self.spec, self.features = spec.name, spec, features
         self._target = None if spec.target is None else getter(spec.target)
         self._segment = None if spec.segment is None else getter(spec.segment)
+        self._item = None if spec.item is None else getter(spec.item)
         self._room = WaitingRoom(spec.name, spec.wait_s, spec.unlabelled is not None) if spec.wait_s else None
         self._classes: ObjectSpec[list[Any]] = ObjectSpec(f"classes.{spec.name}", orjson.dumps, orjson.loads)
-        self._models: Learned[Contest | Ensemble] = Learned(
-            f"model.{spec.name}", self._fresh, lambda raw: self._fresh().load(raw)
-        )
-        row = np.dtype([("row", np.float64, (personal.WIDTH,))])
+        self._models: Learned[Model] = Learned(f"model.{spec.name}", self._fresh, lambda raw: self._fresh().load(raw))
+        self._is_personal = spec.by_key and spec.recipes[0] not in OTHERS
+        row = np.dtype([("row", np.float32, (personal.WIDTH,))])
         self._own = RowSpec(f"personal.{spec.name}", row, MONTH)
         self._shared: ObjectSpec[Floats] = ObjectSpec(
             f"shared.{spec.name}", lambda one: one.tobytes(), lambda raw: np.frombuffer(raw).copy()
@@ -119,14 +126,15 @@ class ModelJudge:
         """How often time has to be told, as a multiple: see `WaitingRoom`."""
         return self.spec.wait_s or None
 
-    def _fresh(self) -> Contest | Ensemble:
-        spec = self.spec
-        made = [self._made(recipe) for recipe in spec.recipes]
-        return made[0] if len(made) == 1 else Contest(dict(zip(spec.recipes, made, strict=True)))
-
-    def _made(self, recipe: str) -> Ensemble:
+    def _fresh(self) -> Model:
         spec, lags = self.spec, self.features.label_columns
-        return ensemble(recipe, is_number=spec.is_number, modules=spec.modules, lags=lags, **spec.settings)
+        made = {
+            recipe: model(recipe, spec.is_number, spec.modules, spec.horizon, spec.season, lags=lags, **spec.settings)
+            for recipe in spec.recipes
+        }
+        if len(made) == 1:
+            return made[spec.recipes[0]]
+        return Contest({recipe: one for recipe, one in made.items() if isinstance(one, Ensemble)})
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -140,16 +148,39 @@ class ModelJudge:
         """
         classes = state.objects(self._classes).get("") or []
         borne = [MISSING] * len(batch) if self._target is None else list(map(self._target, batch.data))
+        if labels and self._target is not None:
+            self._meet(borne, labels, classes, state)
         y, shown = self._learnable(borne, classes, state)
-        segments = [""] * len(batch) if self._segment is None else list(map(_segment, map(self._segment, batch.data)))
-        x = self.features.rows(batch, y, segments, state)
+        segments = self._segments(batch)
+        x = self.features.rows(batch, y, segments, state) if self._item is None else self._pairs(batch)
         if self._room is not None:
             self._early(self._room, batch, y, shown, classes, state)
         run, places = self._arranged(batch, labels, x, y, segments, classes, state)
         said = self._run(run, state)
         if self._room is not None:
             self._keep(self._room, run, places, said, state)
-        return self._estimates(said, places, shown, state), self._told(run, places, said, state)
+        return self._estimates(said, places, shown, state), self._told(run, said, state)
+
+    def show(self, batch: Batch, state: State) -> list[dict[str, float]]:
+        """Return what the model would see of these events now, by the features' names; features move on."""
+        x = self.features.rows(batch, np.full(len(batch), np.nan), self._segments(batch), state)
+        return [self.features.show(row, state) for row in x]
+
+    def _segments(self, batch: Batch) -> list[str]:
+        if self._segment is not None:
+            return list(map(_segment, map(self._segment, batch.data)))
+        if self.spec.by_key and self.spec.recipes[0] == "forecaster":
+            return [event.key for event in batch.events]
+        return [""] * len(batch)
+
+    def _pairs(self, batch: Batch) -> Floats:
+        """Return what a ranker sees: the key and the item of each event, as whole numbers."""
+        item = self._item or MISSING
+        found = [
+            (float(crc32(event.key.encode())), _code(item(data)))
+            for event, data in zip(batch.events, batch.data, strict=True)
+        ]
+        return np.array(found, np.float64).reshape(-1, 2)
 
     def on_time(self, now: float, state: State) -> list[Told]:
         """Learn what is to be learned of events whose labels did not come."""
@@ -159,9 +190,9 @@ class ModelJudge:
         if not waiting:
             return []
         y = self._number(self.spec.unlabelled, state.objects(self._classes).get("") or [], state)
-        run = later_rows(waiting, [y] * len(waiting))
+        run = later_rows([(0, i) for i in range(len(waiting))], waiting, [y] * len(waiting))
         said = self._run(run, state)
-        return self._told(run, np.arange(len(run.y)), said, state)
+        return self._told(run, said, state)
 
     def _learnable(self, values: Sequence[Any], classes: list[Any], state: State) -> tuple[Floats, list[Any]]:
         """Return labels as class indices or numbers, and those of them that can be learned as they came."""
@@ -173,9 +204,19 @@ class ModelJudge:
                     shown[i] = value
         return y, shown
 
+    def _meet(self, borne: Sequence[Any], labels: Labels, classes: list[Any], state: State) -> None:
+        """Number classes in the order of the log, whether events bear them or labels."""
+        at = 0
+        for (until, _), label in labels:
+            for value in [*borne[at:until], label.value]:
+                self._number(value, classes, state)
+            at = until
+
     def _number(self, value: Any, classes: list[Any], state: State) -> float:
         """Return a label as class index or number; NaN when it can be neither."""
         nan = float("nan")
+        if self._item is not None:
+            return float(bool(value)) if type(value) in (bool, int, float) else nan
         if self.spec.is_number:
             one = number(value)
             return nan if one is None else one
@@ -213,12 +254,13 @@ class ModelJudge:
         ops = np.where(np.isnan(y), PREDICT, LEARN) + explain
         keys = [event.key for event in batch.events]
         places = np.arange(len(batch))
-        run = Run(batch.events, keys, segments, x, y, ops, np.empty((len(y), 0)))
-        found = [(at, *one) for at, label in labels if (one := self._claimed(label, classes, state)) is not None]
+        ranks = [(i, 0) for i in range(1, len(batch) + 1)]
+        run = Run(ranks, batch.events, keys, segments, x, y, ops, np.empty((len(y), 0)))
+        found = [(rank, *one) for rank, label in labels if (one := self._claimed(label, classes, state)) is not None]
         if not found:
             return run, places
-        later = later_rows([waiting for _, waiting, _ in found], [value for *_, value in found])
-        ats = np.array([at for at, *_ in found])
+        later = later_rows(*map(list, zip(*found, strict=True)))
+        ats = np.array([at for at, _ in later.ranks])
         places = places + np.searchsorted(ats, places, "right")
         return merged(run, places, later, ats + np.arange(len(found))), places
 
@@ -240,7 +282,16 @@ class ModelJudge:
 
     def _run(self, run: Run, state: State) -> Said:
         n = len(run.y)
-        said = Said(np.empty((n, 0)), np.full(n, np.nan), np.full(n, np.nan), [np.empty(0)] * n, {}, {}, [])
+        said = Said(
+            np.empty((n, 0)),
+            np.full(n, np.nan),
+            np.full(n, np.nan),
+            [np.empty(0)] * n,
+            np.ones(n, np.int64),
+            {},
+            {},
+            [],
+        )
         for segment, rows in by_segment(run.segments):
             handle = self._models.take(state, segment)
             answers = handle.run(Inputs(run.x[rows], run.y[rows], run.ops[rows], run.votes[rows]))
@@ -248,8 +299,8 @@ class ModelJudge:
             for one in answers:
                 self._take(said, rows[at : at + len(one.p)], segment, one)
                 at += len(one.p)
-        if self.spec.is_personal and n:
-            said.p = self._personal(run, said.p, state)
+        if self._is_personal and n:
+            said.p = self._personal(run, said, state)
         return said
 
     def _take(self, said: Said, rows: Ints, segment: str, answers: Answers) -> None:
@@ -259,7 +310,7 @@ class ModelJudge:
             wide[:, : said.p.shape[1]] = said.p
             said.p = wide
         said.p[rows, :classes] = answers.p
-        said.low[rows], said.high[rows] = answers.low, answers.high
+        said.low[rows], said.high[rows], said.classes[rows] = answers.low, answers.high, answers.classes
         if self._room is not None:
             for row, kept in zip(rows.tolist(), answers.kept, strict=True):
                 said.kept[row] = kept
@@ -268,7 +319,7 @@ class ModelJudge:
             said.reasons.update((int(rows[i]), found) for i, found in answers.reasons.items())
         said.told += [(int(rows[one.row]), segment, one) for one in answers.happenings]
 
-    def _personal(self, run: Run, p: Floats, state: State) -> Floats:
+    def _personal(self, run: Run, said: Said, state: State) -> Floats:
         row_of: dict[str, int] = {}
         rows = np.array([row_of.setdefault(key, len(row_of)) for key in run.keys], np.int64)
         table, shared_table = state.rows(self._own), state.objects(self._shared)
@@ -276,8 +327,8 @@ class ModelJudge:
         shared = shared_table.get("")
         shared = np.zeros(personal.SHARED) if shared is None else shared
         own = np.ascontiguousarray(found["row"])
-        p = np.where(np.isnan(p) & ~np.isnan(p[:, :1]), 0.0, p)
-        p = personal.run(own, rows, run.x, p, run.y, (run.ops & 3) > PREDICT, shared)
+        p = np.where(np.isnan(said.p) & ~np.isnan(said.p[:, :1]), 0.0, said.p)
+        p = personal.run(own, rows, run.x, p, run.y, (run.ops & 3) > PREDICT, shared, said.classes)
         found["row"] = own
         table.scatter(slots, found)
         shared_table.put("", shared)
@@ -296,9 +347,11 @@ class ModelJudge:
             )
 
     def _estimates(self, said: Said, places: Ints, shown: Sequence[Any], state: State) -> list[Estimate]:
-        classes = state.objects(self._classes).get("") or []
+        classes = [False, True] if self._item is not None else state.objects(self._classes).get("") or []
         p = said.p[places]
-        if self.spec.is_number:
+        if self.spec.recipes[0] == "clusterer":
+            found = clusters_of(p)
+        elif self.spec.is_number:
             found = numbers_of(p, said.low[places], said.high[places], shown)
         else:
             found = classes_of(p, classes, shown)
@@ -307,11 +360,15 @@ class ModelJudge:
             found = explained(found, said, places, names, None if self.spec.is_number else classes)
         return found
 
-    def _told(self, run: Run, places: Ints, said: Said, state: State) -> list[Told]:
+    def _told(self, run: Run, said: Said, state: State) -> list[Told]:
         if not said.told:
             return []
         about = About(self.name, self.spec.pipeline, self.features.names(state))
-        return [(place(places, row), about.record(run.origins[row], segment, one)) for row, segment, one in said.told]
+        return [(run.ranks[row], about.record(run.origins[row], segment, one)) for row, segment, one in said.told]
+
+
+def _code(value: Any) -> float:
+    return float("nan") if value is MISSING or value is None else float(crc32(str(value).encode()))
 
 
 def _segment(value: Any) -> str:

@@ -13,6 +13,9 @@ from aimass.models.kernel import Floats, Ints
 from aimass.records import Source
 from aimass.stages.waiting import Waiting
 
+#: Where in the log a row stands: see `Run`.
+Rank = tuple[int, int]
+
 
 class Origin(Protocol):
     """The record that something came of."""
@@ -29,8 +32,13 @@ class Origin(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rows for the ensembles, in the order of the log: events to predict and events whose label has come."""
+    """Rows for the ensembles, in the order of the log: events to predict and events whose label has come.
 
+    A rank orders rows among those of all models: how many of the batch's events have come, and how many labels after
+    that event.
+    """
+
+    ranks: Sequence[Rank]
     origins: Sequence[Origin]
     keys: Sequence[str]
     segments: Sequence[str]
@@ -53,9 +61,10 @@ def by_segment(segments: Sequence[str]) -> Iterator[tuple[str, Ints]]:
         yield segment, np.array(own)
 
 
-def later_rows(waiting: Sequence[Waiting], y: Sequence[float]) -> Run:
+def later_rows(ranks: Sequence[Rank], waiting: Sequence[Waiting], y: Sequence[float]) -> Run:
     """Return the rows of events that waited, now that their labels are known."""
     return Run(
+        ranks,
         waiting,
         [one.key for one in waiting],
         [one.segment for one in waiting],
@@ -93,6 +102,7 @@ def merged(events: Run, places: Ints, later: Run, others: Ints) -> Run:
     y, ops = np.empty(n), np.empty(n, np.int64)
     y[places], y[others], ops[places], ops[others] = events.y, later.y, events.ops, later.ops
     return Run(
+        listed(lambda run: run.ranks),
         listed(lambda run: run.origins),
         listed(lambda run: run.keys),
         listed(lambda run: run.segments),
@@ -101,8 +111,3 @@ def merged(events: Run, places: Ints, later: Run, others: Ints) -> Run:
         ops,
         filled(lambda run: run.votes),
     )
-
-
-def place(places: Ints, row: int) -> int:
-    """Return how many events of the batch stand before a row."""
-    return int(np.searchsorted(places, row, "right"))

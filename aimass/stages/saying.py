@@ -25,6 +25,7 @@ class Said:
     low: Floats
     high: Floats
     kept: list[Floats]
+    classes: Ints
     votes: dict[int, dict[str, Floats]]
     reasons: dict[int, dict[int, float]]
     told: list[tuple[int, str, Drifted | Evaluated]]
@@ -55,6 +56,16 @@ def classes_of(p: Floats, classes: Sequence[Any], labels: Sequence[Any]) -> list
     return [
         Estimate(classes[k], round(chance, _DIGITS), label) if chance >= 0.0 and k < known else Estimate(label=label)
         for k, chance, label in zip(best.tolist(), chances, labels, strict=True)
+    ]
+
+
+def clusters_of(p: Floats) -> list[Estimate]:
+    """Return the cluster of each event as its value, and the distance from it as the reason."""
+    return [
+        Estimate(int(cluster), reasons={"distance": round(distance, _DIGITS)} if distance == distance else None)
+        if cluster == cluster
+        else Estimate()
+        for cluster, distance in (p if p.shape[1] == 2 else np.full((len(p), 2), np.nan)).tolist()
     ]
 
 

@@ -38,6 +38,7 @@ class Learner(Protocol):
     def name(self) -> str: ...
     def score(self, batch: Batch, labels: Labels, state: State) -> tuple[list[Estimate], list[Told]]: ...
     def on_time(self, now: float, state: State) -> list[Told]: ...
+    def show(self, batch: Batch, state: State) -> list[dict[str, float]]: ...
 
 
 class ScoreStage:
@@ -105,25 +106,25 @@ class ScoreStage:
         """Cut the log between an event and its label, whichever comes first, and around analysts' words."""
         run: list[Event] = []
         labels: list[tuple[int, Label]] = []
-        pending: set[str] = set()
+        ids: set[str] = set()
         spoken_of: set[str] = set()
         for one in events:
             if type(one) is Event:
                 if one.id in spoken_of:
                     yield run, labels
-                    run, labels, spoken_of = [], [], set()
+                    run, labels, ids, spoken_of = [], [], set(), set()
                 run.append(one)
+                ids.add(one.id)
             elif type(one) is Label:
-                if len(pending) != len(run):
-                    pending = {event.id for event in run}
-                if one.event in pending or one.about in self._judged:
+                is_word = one.about in self._judged
+                if one.event in ids or is_word:
                     yield run, labels
-                    run, labels, pending = [], [], set()
+                    run, labels, ids, spoken_of = [], [], set(), set()
                 labels.append((len(run), one))
                 spoken_of.add(one.event)
-                if one.about in self._judged:
+                if is_word:
                     yield run, labels
-                    run, labels = [], []
+                    run, labels, spoken_of = [], [], set()
         if run or labels:
             yield run, labels
 
@@ -138,7 +139,7 @@ class ScoreStage:
         anomalies = [detector.score(batch, state) for detector in self._detectors] if run else []
         estimates, told = [], []
         for model in self._models:
-            own = [(at, label) for at, label in labels if label.about == model.name]
+            own = [((at, i), one) for i, (at, one) in enumerate(labels, 1) if one.about == model.name]
             said, happened = model.score(batch, own, state)
             estimates.append(said)
             told += happened
@@ -182,6 +183,14 @@ class ScoreStage:
             table.delete(label.event)
             if label.value in (False, 0, "false", "no"):
                 self._judged[label.about].forgive(label.key, said, state)
+
+    def show(self, events: Sequence[LogRecord], state: State) -> list[dict[str, dict[str, float]]]:
+        """Return what each model would see of these events now, by its name and the features'; the state moves on."""
+        batch = Batch([one for one in events if type(one) is Event])
+        for join in self._joins:
+            join.apply(batch, state)
+        seen = {model.name: model.show(batch, state) for model in self._models}
+        return [{name: rows[i] for name, rows in seen.items()} for i in range(len(batch))]
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
         """Tell of keys that fell silent, and learn of events whose labels did not come."""
