@@ -71,7 +71,8 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="aimass", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"aimass {version}")
     commands = Commands(parser)
-    for add in (_demo, _up, _down, _status, _run, _worker, _validate, _replay, _produce, _tail, _topics, _deadletters):
+    pipelines = (_run, _worker, _validate, _try, _replay)
+    for add in (_demo, _up, _down, _status, *pipelines, _produce, _tail, _links, _topics, _deadletters):
         add(commands)
     parser.usage = "aimass COMMAND [options]"
     parser.description = _SUMMARY.format(commands=commands.describe())
@@ -281,6 +282,44 @@ def _produce(commands: Commands) -> None:
     command.add_argument("--rate", type=positive, metavar="N", help="at most N records a second")
     command.add_argument("--speed", type=positive, metavar="X", help="X times as fast as the events happened")
     command.add_argument("--create", type=int, metavar="N", help="create the topic with N partitions, if it is missing")
+    _json(command)
+
+
+def _try(commands: Commands) -> None:
+    def run(settings: Settings, given: Any) -> int:
+        from aimass.commands.trying import try_out
+
+        return try_out(given.pipeline, given.file, topic=given.topic, limit=given.limit, as_json=given.json)
+
+    command = commands.add(
+        "Pipelines",
+        "try",
+        "run a file's events through a pipeline in memory: what models see and say of the last ones",
+        "aimass try pipeline.toml readings.jsonl\naimass try pipeline.toml readings.csv -n 1 --json",
+        run,
+    )
+    command.add_argument("pipeline", type=Path, metavar="PIPELINE.toml", help="the pipeline")
+    command.add_argument("file", type=Path, metavar="FILE", help="its events: JSON lines or CSV, in their order")
+    command.add_argument("--topic", help="the source that they are of (default: the pipeline's first)")
+    command.add_argument("-n", "--limit", type=int, default=3, metavar="N", help="how many to show (default 3)")
+    _json(command)
+
+
+def _links(commands: Commands) -> None:
+    def run(settings: Settings, given: Any) -> int:
+        from aimass.commands.links import show
+
+        return show(settings, given.pipeline, group=given.group, as_json=given.json)
+
+    command = commands.add(
+        "Data",
+        "links",
+        "show which series move together, with what lag, since when",
+        "aimass links plant\naimass links plant --group north --json",
+        run,
+    )
+    command.add_argument("pipeline", metavar="PIPELINE", help="the pipeline's name; it has a [[correlation]]")
+    command.add_argument("--group", help="only the links of one group")
     _json(command)
 
 

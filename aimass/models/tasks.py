@@ -9,10 +9,7 @@ from typing import Any
 
 from aimass.errors import ConfigurationError
 from aimass.models import members as kinds
-from aimass.models.cluster import Clusterer
 from aimass.models.ensemble import Ensemble, Part
-from aimass.models.forecast import Forecaster
-from aimass.models.ranking import Ranker
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +103,12 @@ def ensemble(
     return Ensemble(make, decode, classes=0 if number else classes, **settings)
 
 
-#: Recipes that are no ensembles: what makes them, and for which task.
-OTHERS: dict[str, Callable[..., Any]] = {"forecaster": Forecaster, "clusterer": Clusterer, "ranker": Ranker}
-
-
-def automaton(recipe: str, **settings: Any) -> Ensemble | Forecaster | Clusterer | Ranker:
-    """Return a fresh model by any recipe: that of an `ensemble`, or one in `OTHERS`.
-
-    Examples
-    --------
-    >>> type(automaton("clusterer", clusters=3)).__name__
-    'Clusterer'
-    """
-    made: Ensemble | Forecaster | Clusterer | Ranker
-    made = OTHERS[recipe](**settings) if recipe in OTHERS else ensemble(recipe, **settings)
-    return made
+#: Recipes that are no ensembles by `RECIPES`, and what they do.
+OTHERS = {
+    "forecaster": "predicts the target some events ahead (`horizon`), with a season (`season`) where there is one",
+    "clusterer": "says which of 8 clusters an event belongs to, and its distance from it; needs no labels",
+    "ranker": "says how likely a key takes to an item (`item`), by what both took to before",
+}
 
 
 def _made(recipe: Sequence[Ingredient], width: int, classes: int) -> list[Part]:

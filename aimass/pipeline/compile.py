@@ -5,6 +5,7 @@ from __future__ import annotations
 from aimass.models.encode import Encoder
 from aimass.models.features import Numbers
 from aimass.models.links import MAX_LAG, LinkSpec
+from aimass.models.tasks import OTHERS
 from aimass.models.values import LINE
 from aimass.pipeline.condition import compile_condition
 from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline
@@ -97,14 +98,17 @@ def _model(one: ModelDef, pipeline: Pipeline, hidden: list[str]) -> ModelJudge:
         is_number=one.is_number,
         target=one.target,
         segment=one.segment if one.scope == "segment" else None,
-        is_personal=one.scope == "key",
+        by_key=one.scope == "key",
+        horizon=one.horizon,
+        season=one.season,
+        item=one.item,
         wait_s=one.wait if _waits(one, pipeline) else 0.0,
         unlabelled=one.unlabelled,
         explain=one.explain,
         settings={"budget_us": one.cpu_us, "policy": one.on_drift, "coverage": one.coverage},
         modules=tuple(recipe.partition(":")[0] for recipe in (one.recipe, *one.challengers) if ":" in recipe),
     )
-    lags = one.label_lags if one.target is not None else 0
+    lags = one.label_lags if one.target is not None and one.recipe not in OTHERS else 0
     return ModelJudge(spec, Features(one.name, encoder, Numbers(one.fields), one.lags, one.windows, lags))
 
 

@@ -87,7 +87,11 @@ class ModelDef:
     label_lags: int = setting(
         "small-count", "how many earlier labels it sees, once they prove to depend on the one before", default=2
     )
-    horizon: int = setting("count", 'how many events ahead, for `recipe = "forecaster"`', default=1)
+    horizon: int = setting("count", "how many events ahead a `forecaster` predicts", default=1)
+    season: int = setting("count", "how many events a season of a `forecaster` has; 1: there is none", default=1)
+    item: str | None = setting(
+        "path", "where the item stands that a `ranker` ranks for the key", default=None, shown="none"
+    )
     cpu_us: float = setting(
         "amount",
         "microseconds an event may cost, nominally: members that do not fit see a share of events",
@@ -96,7 +100,7 @@ class ModelDef:
     on_drift: str = setting(
         "choice",
         "what is done when its loss drifts",
-        default="rate",
+        default="warn",
         allowed=("nothing", "warn", "reset", "rate", "swap", "fallback"),
     )
     challengers: tuple[str, ...] = setting(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aimass.models.encode import ENCODINGS
-from aimass.models.tasks import RECIPES
+from aimass.models.tasks import OTHERS, RECIPES
 from aimass.pipeline.condition import closest, meant
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -147,7 +147,7 @@ def _listed(kind: Callable[[Any], Any], what: str) -> Callable[[Any], tuple[Any,
 def _recipe(value: Any) -> str:
     text = _text(value)
     if not _PATH_OF_CODE.fullmatch(text):
-        choice(text, tuple(RECIPES))
+        choice(text, (*RECIPES, *OTHERS))
     return text
 
 

@@ -170,6 +170,12 @@ class _Reader:
                 self._wrong("model", number, "", said)
             if (getattr(model, "lags", 0) or getattr(model, "windows", ())) and not getattr(model, "fields", None):
                 self._wrong("model", number, "", "[[model]] lags, windows: say of which fields: fields = [...]")
+            if recipe == "ranker" and not getattr(model, "item", None):
+                self._wrong(
+                    "model", number, "recipe", '[[model]] recipe: a ranker needs the path of the item: item = "sku"'
+                )
+            if recipe == "forecaster" and getattr(model, "target", None) is None:
+                self._wrong("model", number, "recipe", "[[model]] recipe: a forecaster needs a target in the events")
             if getattr(model, "scope", "") == "segment" and getattr(model, "segment", None) is None:
                 said = '[[model]] scope: "segment" needs the path of the segment\'s name: segment = "country"'
                 self._wrong("model", number, "scope", said)

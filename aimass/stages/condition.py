@@ -14,8 +14,8 @@ Truth = bool | None
 Test = Callable[[Prediction, Any], Truth]
 Value = Callable[[Prediction, Any], Any]
 
-DETECTOR_VALUES = ("score", "field", "cause", "value", "expected")
-MODEL_VALUES = ("value", "probability", "label")
+DETECTOR_VALUES = ("score", "field", "cause", "value", "expected", "severity", "related")
+MODEL_VALUES = ("value", "probability", "label", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)

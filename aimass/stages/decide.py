@@ -170,10 +170,10 @@ def _evidence(event: Prediction) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for name, anomaly in event.anomalies.items():
         said[f"{name}.score"] = anomaly.score
-        for attribute in ("field", "value", "expected"):
+        for attribute in ("field", "cause", "value", "expected", "related"):
             said[f"{name}.{attribute}"] = getattr(anomaly, attribute)
     for name, estimate in event.estimates.items():
-        for attribute in ("value", "probability", "label"):
+        for attribute in ("value", "probability", "label", "low", "high"):
             said[f"{name}.{attribute}"] = getattr(estimate, attribute)
     return {name: value for name, value in said.items() if value is not None}
 
@@ -181,7 +181,7 @@ def _evidence(event: Prediction) -> dict[str, Any]:
 def _words(condition: Condition, event: Prediction, fields: dict[str, Any]) -> str:
     """Return the cause in words: the strangest anomaly first, then what models say, then fields."""
     anomalies = sorted(_anomalies(condition, event).values(), key=lambda anomaly: -anomaly.score)
-    said = [_strange(anomaly) for anomaly in anomalies if anomaly.field is not None]
+    said = [_strange(anomaly) for anomaly in anomalies if anomaly.cause is not None]
     for name, estimate in _estimates(condition, event).items():
         if estimate.value is not None:
             sure = "" if estimate.probability is None else f" ({estimate.probability:.0%} sure)"
@@ -190,10 +190,35 @@ def _words(condition: Condition, event: Prediction, fields: dict[str, Any]) -> s
     return "; ".join(said) or f"{condition.text} is true"
 
 
+_DID = {
+    "jump": "{field} jumped to {value} (expected about {expected})",
+    "first change": "{field} changed for the first time, to {value} (always {expected} before)",
+    "never seen": "{field} is at {value}, beyond all seen before (expected about {expected})",
+    "daily profile": "{field} is at {value}, off its daily profile (expected about {expected})",
+    "shifted": "{field} has shifted, now {value} (expected about {expected})",
+    "shifted for long": "{field} has been off for long, now {value} (expected about {expected})",
+    "volatility": "{field} moves otherwise than it does, now {value}",
+    "relation": "{field} is at {value}, not as {related} lets expect (about {expected})",
+    "together": "the fields do not go together, most of all {field} at {value} (expected about {expected})",
+    "rare value": "{field} is {value}, which is rare (usually {expected})",
+    "new value": "{field} is {value}, never seen before (usually {expected})",
+    "rate of value": "{field} is {value} unusually often",
+    "missing": "{field} is missing",
+    "null": "{field} is null",
+    "unexpected field": "{field} is there, which it never is",
+    "shape": "{field} takes a shape never seen, now {value}",
+    "long shape": "{field} takes a long shape never seen, now about {value}",
+    "silent": "silent for {value} s (usually {expected} s)",
+    "late": "came after {value} s of silence (usually {expected} s)",
+    "burst": "comes every {value} s (usually {expected} s)",
+}
+
+
 def _strange(anomaly: Anomaly) -> str:
-    did = {"jump": "jumped to", "first change": "changed for the first time, to"}.get(anomaly.cause or "", "is at")
     odds = "rarer than 1 in 10^16" if anomaly.score > 16 else f"1 in 10^{anomaly.score:.1f}"
-    return f"{anomaly.field} {did} {_brief(anomaly.value)} (expected about {_brief(anomaly.expected)}); {odds}"
+    did = _DID.get(anomaly.cause or "", "{field} is at {value} (expected about {expected})")
+    value, expected = _brief(anomaly.value), _brief(anomaly.expected)
+    return f"{did.format(field=anomaly.field, value=value, expected=expected, related=anomaly.related)}; {odds}"
 
 
 def _brief(value: Any) -> str:

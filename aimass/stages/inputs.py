@@ -69,10 +69,12 @@ class Features:
         if lags or windows:
             self._history = {field: i for i, field in enumerate(numbers.fields or ())}
             first += past.names([*self._history], lags, list(windows))
-        self._first = first
-        self._known: ObjectSpec[Known] = ObjectSpec(f"features.{name}", Known.encode, encoder.fresh(first).restore)
-        self._labels: ObjectSpec[list[float]] = ObjectSpec(f"labels.{name}", orjson.dumps, orjson.loads)
         layout = crc32("\x1f".join(first).encode())
+        self._first = first
+        self._known: ObjectSpec[Known] = ObjectSpec(
+            f"features.{name}.{layout:08x}", Known.encode, encoder.fresh(first).restore
+        )
+        self._labels: ObjectSpec[list[float]] = ObjectSpec(f"labels.{name}.{label_lags}", orjson.dumps, orjson.loads)
         dtype = np.dtype([("row", np.float64, (max(past.width(len(self._history), lags, len(windows)), 1),))])
         self._rows = RowSpec(f"history.{name}.{layout:08x}", dtype, MONTH)
 

@@ -176,11 +176,9 @@ class ModelJudge:
     def _pairs(self, batch: Batch) -> Floats:
         """Return what a ranker sees: the key and the item of each event, as whole numbers."""
         item = self._item or MISSING
-        found = [
-            (float(crc32(event.key.encode())), _code(item(data)))
-            for event, data in zip(batch.events, batch.data, strict=True)
-        ]
-        return np.array(found, np.float64).reshape(-1, 2)
+        keys = [float(crc32(key.encode())) for key in batch.keys]
+        items = [_code(item(data)) for data in batch.data]
+        return np.column_stack([np.array(keys, np.float64)[batch.rows], np.array(items, np.float64)])
 
     def on_time(self, now: float, state: State) -> list[Told]:
         """Learn what is to be learned of events whose labels did not come."""

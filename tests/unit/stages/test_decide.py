@@ -26,6 +26,7 @@ def test_an_alert_says_who_how_bad_and_why():
         "when": "odd.score > 5",
         "odd.score": 6.2,
         "odd.field": "f2",
+        "odd.cause": "jump",
         "odd.value": 812.0,
         "odd.expected": 3.0,
     }

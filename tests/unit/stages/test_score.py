@@ -195,7 +195,7 @@ def test_models_tell_of_themselves_and_of_drift():
     losses = [one for one in out.records("drifts") if one.what == "loss"]
     assert losses
     assert 4000 <= losses[0].source.offset <= 4200
-    assert losses[0].action == "rate"
+    assert losses[0].action == "warn"
 
 
 def test_a_keys_own_part_tells_it_from_others():
