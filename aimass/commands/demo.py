@@ -61,6 +61,8 @@ def demo(settings: Settings, *, keep: bool, rate: float | None, as_json: bool) -
         try:
             stage = asyncio.run(_prepare(settings))
             asyncio.run(create_topics(settings, [stage.pipeline]))
+            with err.status("compiling the models' and detectors' kernels (once on a machine, up to half a minute)"):
+                _warm(stage.pipeline)
             with Worker.of(stage.settings, stage.file) as worker:
                 found, seen = asyncio.run(_play(stage, worker, rate))
                 kept = keep
@@ -74,6 +76,12 @@ def demo(settings: Settings, *, keep: bool, rate: float | None, as_json: bool) -
     else:
         print_summary(found, seen, stage.file if kept else None)
     return 0
+
+
+def _warm(pipeline: Pipeline) -> None:
+    from aimass.pipeline import warm
+
+    warm(pipeline)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from aimass.records import Evaluation
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -119,6 +121,28 @@ def detection(judged: Sequence[Judged], threshold: float) -> Detection:
     return Detection(threshold, len(flagged), sum(one.label == 1 for one in judged), hits)
 
 
+def members(evaluations: Iterable[Evaluation]) -> dict[str, tuple[float, float]]:
+    """Return each member's accuracy and share of the vote over all partitions, the most accurate first.
+
+    Examples
+    --------
+    >>> from aimass.records import Source
+    >>> one = Evaluation("i", "m", 1.0, "p", Source("t", 0, 0), "m", 10, {}, members={"a": 0.5, "weight.a": 1.0})
+    >>> members([one])
+    {'a': (0.5, 1.0)}
+    """
+    found: dict[str, list[tuple[int, float, float]]] = {}
+    for one in evaluations:
+        for name, value in one.members.items():
+            if not name.startswith(("weight.", "fading.")):
+                found.setdefault(name, []).append((one.events, value, one.members.get(f"weight.{name}", 0.0)))
+    means = {}
+    for name, parts in found.items():
+        total = sum(events for events, _, _ in parts)
+        means[name] = tuple(sum(events * part[i] for events, *part in parts) / total for i in (0, 1))
+    return {name: (value, weight) for name, (value, weight) in sorted(means.items(), key=lambda one: -one[1][0])}
+
+
 def percentile(values: Sequence[float], part: float) -> float:
     """Return the value below which a part of the values lies: the nearest rank.
 
@@ -170,6 +194,8 @@ class Report:
     foreseen: Detection
     latency_ms: dict[str, dict[str, float]]
     paced_rate: float
+    members: dict[str, tuple[float, float]]
+    loss_drifts: int
 
     @property
     def throughput(self) -> float:

@@ -44,6 +44,7 @@ def summary(found: Report) -> list[str]:
     lines += [
         f"  accuracy     {found.accuracy.model:.2%} prequential (predict, then learn); "
         f"no-change {found.accuracy.no_change:.2%}, majority {found.accuracy.majority:.2%}",
+        *_members(found),
         f"  faults       {foreseen.flagged:,} predicted by the model before it saw the label; "
         f"precision {foreseen.precision:.1%}, recall {foreseen.recall:.1%} of {foreseen.anomalies:,} labelled",
         f"  anomalies    {judged.flagged:,} scored over {judged.threshold:g}; precision {judged.precision:.1%}, "
@@ -56,6 +57,14 @@ def summary(found: Report) -> list[str]:
         if any(times.values())
     ]
     return lines
+
+
+def _members(found: Report) -> list[str]:
+    if not found.members:
+        return []
+    told = ", ".join(f"{name} {value:.2%} ({weight:.0%})" for name, (value, weight) in found.members.items())
+    drifted = f"its loss drifted {found.loss_drifts:,} times" if found.loss_drifts else "its loss did not drift"
+    return [f"  ensemble     {told}: accuracy (share of the vote); {drifted}"]
 
 
 def next_steps(pipeline: str, file: Path | None) -> list[str]:

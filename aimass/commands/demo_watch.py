@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aimass.client import Message, Subscriber
 from aimass.commands.console import err
-from aimass.commands.demo_report import Judged, Report, accuracies, detection, foreseen, percentiles
-from aimass.records import Alert, Prediction
+from aimass.commands.demo_report import Judged, Report, accuracies, detection, foreseen, members, percentiles
+from aimass.records import Alert, Drift, Evaluation, Prediction
 from aimass.settings import Settings
 
 _THRESHOLD = re.compile(r"\.score\s*>=?\s*([0-9.]+)")
@@ -32,11 +32,14 @@ class Seen:
     alerted_at: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
     last_prediction: float = 0.0
     last_alert: float = 0.0
+    evaluations: dict[int, Evaluation] = field(default_factory=dict)
+    drifts: int = 0
 
 
 async def watch(settings: Settings, pipeline: str, source: str, seen: Seen) -> None:
     """Fill in what comes on a pipeline's topics, until cancelled."""
-    topics = (source, f"{pipeline}.predictions", f"{pipeline}.alerts")
+    own = ("predictions", "alerts", "evaluations", "drifts")
+    topics = (source, *(f"{pipeline}.{name}" for name in own))
     async with Subscriber(*topics, where=settings, from_="beginning") as subscriber:
         async for chunk in subscriber.chunks():
             now = time()
@@ -45,6 +48,10 @@ async def watch(settings: Settings, pipeline: str, source: str, seen: Seen) -> N
                     seen.sent_ms[message.partition, message.offset] = message.timestamp_ms
                 elif message.topic.endswith(".alerts"):
                     _alerted(seen, message, now)
+                elif isinstance(message.record, Evaluation):
+                    seen.evaluations[message.partition] = message.record
+                elif isinstance(message.record, Drift):
+                    seen.drifts += message.record.what == "loss"
                 else:
                     _predicted(seen, message, now)
             await asyncio.sleep(0)
@@ -112,6 +119,8 @@ def report(pipeline: Any, seen: Seen, events: int, burst: int, burst_seconds: fl
         foreseen=foreseen(judged),
         latency_ms=latency,
         paced_rate=rate,
+        members=members(seen.evaluations.values()),
+        loss_drifts=seen.drifts,
     )
 
 

@@ -13,6 +13,7 @@ from aimass.pipeline.definition import (
     TimeDef,
 )
 from aimass.pipeline.parse import load, parse
+from aimass.pipeline.warm import warm
 
 __all__ = [
     "CorrelationDef",
@@ -27,4 +28,5 @@ __all__ = [
     "compile_stages",
     "load",
     "parse",
+    "warm",
 ]

@@ -21,7 +21,7 @@ import orjson
 
 from aimass import admin
 from aimass.errors import ConfigurationError
-from aimass.pipeline import Pipeline
+from aimass.pipeline import Pipeline, warm
 from aimass.runtime.engine import Engine
 from aimass.runtime.metrics import Metrics
 from aimass.runtime.store import RocksStore
@@ -67,6 +67,7 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
         contextlib.closing(RocksStore(directory / "rocks")) as store,
     ):
         engines = []
+        _warm(pipelines, agents)
         for pipeline in pipelines:
             layout = app.Layout.of(pipeline.name, pipeline.inputs, None, bool(pipeline.correlations))
             _check(app, layout, there, agents)
@@ -76,6 +77,16 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
             engines.append(engine)
         async with _serving(engines, settings, metrics, store, agents):
             return await _run(engines, stop)
+
+
+def _warm(pipelines: Sequence[Pipeline], agents: frozenset[str]) -> None:
+    """Compile what is hot before the worker joins its group: afterwards, nothing may block for seconds."""
+    if agents.isdisjoint({"score", "correlate"}):
+        return
+    began = time.monotonic()
+    for pipeline in pipelines:
+        warm(pipeline)
+    logger.info("kernels ready", extra={"seconds": round(time.monotonic() - began, 1)})
 
 
 async def _run(engines: Sequence[Engine], stop: asyncio.Event) -> int:

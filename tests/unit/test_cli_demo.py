@@ -91,7 +91,7 @@ def test_the_summary_names_every_figure() -> None:
     events = judged("0101", "0101")
     latency = {"prediction": {"p50": 20.0, "p95": 40.0, "p99": 60.0}, "alert": {"p50": 0.0, "p95": 0.0, "p99": 0.0}}
     fits = (accuracies(events), detection(events, 5.0), foreseen(events))
-    found = Report("shuttle", 4, 4, 1, 2, 0.5, *fits, latency, 500.0)
+    found = Report("shuttle", 4, 4, 1, 2, 0.5, *fits, latency, 500.0, {"linear": (0.9, 0.25)}, 0)
     text = "\n".join(summary(found))
     for words in (
         "events",
@@ -102,6 +102,7 @@ def test_the_summary_names_every_figure() -> None:
         "precision",
         "p99 60 ms",
         "mod 8",
+        "linear 90.00% (25%)",
     ):
         assert words in text
     assert "alert read" not in text
