@@ -79,7 +79,7 @@ def demo(settings: Settings, *, keep: bool, rate: float | None, as_json: bool) -
 
 
 def _warm(pipeline: Pipeline) -> None:
-    from aimass.pipeline import warm
+    from aimass.runtime.warm import warm
 
     warm(pipeline)
 

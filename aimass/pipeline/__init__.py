@@ -13,7 +13,6 @@ from aimass.pipeline.definition import (
     TimeDef,
 )
 from aimass.pipeline.parse import load, parse
-from aimass.pipeline.warm import warm
 
 __all__ = [
     "CorrelationDef",
@@ -28,5 +27,4 @@ __all__ = [
     "compile_stages",
     "load",
     "parse",
-    "warm",
 ]

@@ -21,10 +21,11 @@ import orjson
 
 from aimass import admin
 from aimass.errors import ConfigurationError
-from aimass.pipeline import Pipeline, warm
+from aimass.pipeline import Pipeline
 from aimass.runtime.engine import Engine
 from aimass.runtime.metrics import Metrics
 from aimass.runtime.store import RocksStore
+from aimass.runtime.warm import warm
 from aimass.runtime.web import WorkerWeb
 from aimass.settings import Settings, kafka_options
 

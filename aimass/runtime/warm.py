@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.pipeline.compile import compile_stages
-from aimass.pipeline.definition import Pipeline
+from aimass.pipeline import Pipeline, compile_stages
 from aimass.records import LogRecord
 from aimass.testing import MemoryOutputs, MemoryState, event
 
