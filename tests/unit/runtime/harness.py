@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,6 +181,7 @@ class World:
     stores: dict[str, PartitionStore] = field(default_factory=dict)
     stage: Callable[[], Any] = BusyStage
     decode: Callable[[bytes], Any] | None = DECODE
+    channels: Mapping[str, Channel] = field(default_factory=lambda: CHANNELS)
     slice_records: int = 4
     max_live: int = 3
     make_store: Callable[[str], PartitionStore] = lambda directory: MemoryPartition()
@@ -199,7 +200,7 @@ class World:
     def partition(self, directory: str = "a") -> Partition:
         spec = PartitionSpec("t", SOURCE, CHANGELOG, self.decode, self.slice_records)
         stage = self.stage()
-        outputs = OutputBuffer(stage.name, SOURCE.partition, CHANNELS, Channel("dead", 2))
+        outputs = OutputBuffer(stage.name, SOURCE.partition, self.channels, Channel("dead", 2))
         store = HookedStore(self.store(directory), lambda step: self.log.hook(step))
         return Partition(spec, stage, store, outputs, self.log, self.max_live)
 

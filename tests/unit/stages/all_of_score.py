@@ -152,7 +152,7 @@ def _event(i: int, dice: random.Random, turned: bool) -> Event:
     if i % 11 == 3:
         del data[dice.choice(["x", "z", "word", "deep"])]
     source = Source("w" if i % 7 == 6 else "t", 0, i)
-    time = 1.7e9 + i - 3.0 * dice.random() + (200.0 if i > count // 2 + 40 else 0.0)
+    time = 1.7e9 + i - 3.0 * dice.random() + (200.0 if turned else 0.0)
     key = f"k{dice.choice([0, 0, 1, 2] if i < 100 else [0, 1, 1])}"
     return Event(source.id, key, time, "p", source, msgspec.Raw(json.dumps(data).encode()))
 
