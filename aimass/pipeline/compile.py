@@ -14,6 +14,7 @@ from aimass.stages.budget import Budgeted
 from aimass.stages.collect import CollectStage
 from aimass.stages.correlate import CorrelateStage, Correlation
 from aimass.stages.decide import DecideStage, Rule
+from aimass.stages.detecting import Detector
 from aimass.stages.detectors import CategoryDetector, MissingDetector, RelationDetector, ShapeDetector, SilenceDetector
 from aimass.stages.inputs import Features
 from aimass.stages.joins import Join
@@ -25,7 +26,6 @@ from aimass.stages.values import ValueDetector
 
 _KINDS = {
     "values": ValueDetector,
-    "relations": RelationDetector,
     "shapes": ShapeDetector,
     "categories": CategoryDetector,
     "missing": MissingDetector,
@@ -77,11 +77,15 @@ def _score(pipeline: Pipeline) -> ScoreStage:
 
 def _detector(one: DetectorDef, hidden: list[str]) -> Judge:
     line = one.threshold or LINE
-    made = (
-        SilenceDetector(one.name, one.forget, line)
-        if one.kind == "silence"
-        else _KINDS[one.kind](one.name, one.fields, hidden, scope=one.scope, forget_s=one.forget, line=line)
-    )
+    made: Detector
+    if one.kind == "silence":
+        made = SilenceDetector(one.name, one.forget, line)
+    elif one.kind == "relations":
+        made = RelationDetector(
+            one.name, one.fields, hidden, one.scope, one.lagged, one.within, forget_s=one.forget, line=line
+        )
+    else:
+        made = _KINDS[one.kind](one.name, one.fields, hidden, scope=one.scope, forget_s=one.forget, line=line)
     return Budgeted(made, one.budget) if one.budget is not None else made
 
 

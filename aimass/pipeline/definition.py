@@ -143,6 +143,12 @@ class DetectorDef:
         "paths", "the fields it looks at, at most 64", default=None, shown="all at the top level that it can look at"
     )
     scope: str = setting("choice", "what it compares an event with", default="key", allowed=("key", "partition"))
+    within: float = setting(
+        "duration", "for `relations`: how old the last values of other sources may be that stand in", default=0.0
+    )
+    lagged: bool = setting(
+        "truth", "for `relations`: whether fields are compared with those of the event before too", default=False
+    )
     threshold: float | None = setting(
         "amount", "the score from which on an anomaly has a severity", default=None, shown="the detector's own"
     )
