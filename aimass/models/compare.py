@@ -117,13 +117,11 @@ class Contest:
             if name != self.champion:
                 self.evidence[name].update(*_fair(losses[self.champion], losses[name], answers[name].p.shape[1] == 1))
         said = answers[self.champion]
-        kept = [np.column_stack([np.full(len(y), answers[name].kept.shape[1]), answers[name].kept]) for name in names]
         happenings = [self._told(one, at) for one in said.happenings]
         reasons = {row + at: found for row, found in said.reasons.items()}
         if any(isinstance(one, Drifted) and one.action == "swap" for one in happenings):
             self._swap()
-        whole = np.concatenate(kept, axis=1)
-        return replace(said, kept=whole, happenings=happenings, reasons=reasons, spoken=said.kept)
+        return replace(said, kept=_joined([one.kept for one in answers.values()]), happenings=happenings, reasons=reasons, spoken=said.kept)
 
     def _told(self, one: Drifted | Evaluated, at: int) -> Drifted | Evaluated:
         if isinstance(one, Drifted):
@@ -166,6 +164,22 @@ class Contest:
             self.evidence[name].wealth = arrays[i]
             self.ensembles[name].load(arrays[len(self.ensembles) + i].tobytes())
         return self
+
+
+def _joined(kept: Sequence[Floats]) -> Floats:
+    """Return what the ensembles kept of each event in one row: one after the other, each behind its length.
+
+    The length is that of what there is: how wide the rows are depends on how events were cut.
+    """
+    lengths = [np.where(one == one, np.arange(1, one.shape[1] + 1), 0).max(axis=1, initial=0) for one in kept]
+    wide = np.full((len(kept[0]), sum(one.shape[1] + 1 for one in kept)), np.nan)
+    ats = np.zeros(len(wide), np.int64)
+    for one, length in zip(kept, lengths, strict=True):
+        wide[np.arange(len(wide)), ats] = length
+        rows, columns = np.nonzero(np.arange(one.shape[1]) < length[:, None])
+        wide[rows, ats[rows] + 1 + columns] = one[rows, columns]
+        ats += 1 + length
+    return wide
 
 
 def _split(votes: Floats | None, count: int, n: int) -> list[Floats | None]:

@@ -338,11 +338,8 @@ class ModelJudge:
         """Let the events wait whose label has not come."""
         for row in places[np.isnan(run.y[places])].tolist():
             one = run.origins[row]
-            seen = run.x[row].tobytes()
-            room.keep(
-                state,
-                Waiting(one.id, one.key, one.time, one.source, run.segments[row], seen, said.kept[row].tobytes()),
-            )
+            seen, kept = _used(run.x[row]), _used(said.kept[row])
+            room.keep(state, Waiting(one.id, one.key, one.time, one.source, run.segments[row], seen, kept))
 
     def _estimates(self, said: Said, places: Ints, shown: Sequence[Any], state: State) -> list[Estimate]:
         classes = [False, True] if self._item is not None else state.objects(self._classes).get("") or []
@@ -367,6 +364,12 @@ class ModelJudge:
 
 def _code(value: Any) -> float:
     return float("nan") if value is MISSING or value is None else float(crc32(str(value).encode()))
+
+
+def _used(row: Floats) -> bytes:
+    """Return a row up to the last number in it: how much wider it is depends on what else was in the batch."""
+    used = np.flatnonzero(row == row)
+    return row[: used[-1] + 1 if len(used) else 0].tobytes()
 
 
 def _segment(value: Any) -> str:
