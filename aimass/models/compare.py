@@ -121,7 +121,13 @@ class Contest:
         reasons = {row + at: found for row, found in said.reasons.items()}
         if any(isinstance(one, Drifted) and one.action == "swap" for one in happenings):
             self._swap()
-        return replace(said, kept=_joined([one.kept for one in answers.values()]), happenings=happenings, reasons=reasons, spoken=said.kept)
+        return replace(
+            said,
+            kept=_joined([one.kept for one in answers.values()]),
+            happenings=happenings,
+            reasons=reasons,
+            spoken=said.kept,
+        )
 
     def _told(self, one: Drifted | Evaluated, at: int) -> Drifted | Evaluated:
         if isinstance(one, Drifted):

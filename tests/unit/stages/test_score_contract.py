@@ -46,8 +46,8 @@ def test_classes_have_the_order_of_the_log_whether_events_bear_them_or_labels():
 def test_what_waits_does_not_depend_on_what_comes_with_it(name):
     plain, wide = event({"x": 1.0}), event({f"f{i}": i for i in range(30)}, offset=1)
     first = [event({"x": 0.0}, offset=n) for n in (2, 3, 4)]
-    records = [*first, *(label(one, "m", y, n) for n, (one, y) in enumerate(zip(first, "abc", strict=True))), plain]
-    check_stage(lambda: score(text(name)), [*records, wide, label(plain, "m", "a", 9)], cuts=[[4, 5, 6, 7], [7]])
+    a, b, c = (label(one, "m", y, n) for n, (one, y) in enumerate(zip(first, "abc", strict=True)))
+    check_stage(lambda: score(text(name)), [*first, a, b, plain, c, wide], cuts=[[6], [3, 4, 5, 6, 7]])
 
 
 def test_what_two_models_tell_has_the_order_of_the_log():
