@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aimass
 from aimass.errors import AimassError
+from aimass.models.tasks import RECIPES, Ingredient
 from aimass.runtime.metrics import Metrics
 
 HERE = Path(__file__).parent / "reference"
@@ -70,6 +71,33 @@ def _tree(kind: type[AimassError]) -> list[type[AimassError]]:
     for child in sorted(kind.__subclasses__(), key=lambda one: one.__name__):
         found += [one for one in _tree(child) if one not in found]
     return found
+
+
+def recipes() -> str:
+    """Return the tables of recipes and of their members, which stand in the reference of models."""
+    rows = [f"| `{name}` | {', '.join(f'`{one.name}`' for one in found)} |" for name, found in RECIPES.items()]
+    known = {one.name: one for found in RECIPES.values() for one in found}
+    return "\n".join(
+        [
+            "| recipe | members |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "| member | what it is | nominal µs of an event with 8 columns: two classes, numbers |",
+            "| --- | --- | --- |",
+            *(f"| `{name}` | {_what(one)} | {_cost(one, 2)}, {_cost(one, 1)} |" for name, one in known.items()),
+        ]
+    )
+
+
+def _what(one: Ingredient) -> str:
+    said = (inspect.getdoc(type(one.member(8, 2))) or "").splitlines()[0].replace("``", "`")
+    return said + (" Of the change since the label before." if one.of_change else "")
+
+
+def _cost(one: Ingredient, classes: int) -> str:
+    task = "regressor" if classes == 1 else "classifier"
+    return f"{one.member(8, classes).cost_us:.2g}" if one in RECIPES[task] else "–"
 
 
 PAGES = {"metrics.md": metrics, "errors.md": errors}
