@@ -15,12 +15,21 @@ from aiokafka.errors import KafkaError
 from aimass.codec import dead_letter, decoder
 from aimass.connection import Where, options_of, partitions_of, start
 from aimass.errors import BadEvent, ClientError, WorldFault
-from aimass.records import Alert, LogRecord, Prediction, Tick
+from aimass.records import Alert, Drift, Evaluation, Link, LogRecord, Prediction, Series, Tick
 
 From = str | int | float | datetime
 
 #: What the records of a pipeline's topics are, by the last part of the topic's name.
-TYPES: dict[str, Any] = {"alerts": Alert | Tick, "predictions": Prediction | Tick, "log": LogRecord}
+TYPES: dict[str, Any] = {
+    "alerts": Alert | Tick,
+    "anomalies": Prediction,
+    "drifts": Drift,
+    "evaluations": Evaluation,
+    "links": Link,
+    "log": LogRecord,
+    "predictions": Prediction | Tick,
+    "series": Series | Tick,
+}
 
 _POLL_MS = 200
 _COMMIT_S = 1.0

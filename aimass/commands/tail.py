@@ -15,7 +15,7 @@ from aimass.client.subscriber import From
 from aimass.commands.console import out
 from aimass.commands.kafka import find_kafka
 from aimass.errors import BadEvent
-from aimass.records import Alert, DeadLetter, Event, Prediction, Tick
+from aimass.records import Alert, DeadLetter, Event, Prediction, Record, Tick
 from aimass.settings import Settings
 
 _COLOURS = {"critical": "bold red", "high": "red", "warning": "yellow", "medium": "yellow", "low": "cyan"}
@@ -96,7 +96,7 @@ def pretty(message: Message) -> str:
         record = message.value
     where = f"[dim]{message.partition}/{message.offset}[/dim]"
     key = escape((message.key or b"").decode("utf-8", "backslashreplace"))
-    when = record.time if isinstance(record, Event | Prediction | Alert | Tick) else message.timestamp_ms / 1000
+    when = record.time if isinstance(record, Record) else message.timestamp_ms / 1000
     return f"{where} {clock(when)} [bold]{key}[/bold] {describe(record)}"
 
 

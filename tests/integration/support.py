@@ -142,6 +142,7 @@ class Flow:
     name: str
     settings: Settings
     partitions: int = 2
+    text: str = _TOML
     sent: list[str] = field(default_factory=list)
     alarms: set[str] = field(default_factory=set)
     workers: list[Worker] = field(default_factory=list)
@@ -175,7 +176,7 @@ class Flow:
 
     async def create(self) -> Flow:
         """Write the pipeline's file and make its topics."""
-        self.file.write_text(_TOML.format(name=self.name))
+        self.file.write_text(self.text.format(name=self.name))
         await create_topics(replace(self.settings, partitions=self.partitions), [self.pipeline])
         return self
 
@@ -315,10 +316,10 @@ def _some(ids: Counter[str]) -> str:
 
 @asynccontextmanager
 async def flowing(
-    settings: Settings, name: str, partitions: int = 2, session_s: int = SESSION_S
+    settings: Settings, name: str, partitions: int = 2, session_s: int = SESSION_S, text: str = _TOML
 ) -> AsyncIterator[Flow]:
     """Yield a pipeline of the test's own, its topics made; end its workers afterwards."""
-    flow = await Flow(name, replace(settings, session_timeout_s=session_s), partitions).create()
+    flow = await Flow(name, replace(settings, session_timeout_s=session_s), partitions, text).create()
     try:
         yield flow
     finally:

@@ -10,7 +10,8 @@ from aimass.client import Message, Subscriber
 from aimass.client.producer import to_bytes
 from aimass.codec import dead_letter_headers, encode
 from aimass.errors import BadEvent, ClientError
-from aimass.records import DeadLetter, Tick
+from aimass.records import DeadLetter, Drift, Evaluation, Link, Series, Source, Tick
+from aimass.testing import prediction
 
 
 def test_importing_it_imports_neither_faust_nor_river() -> None:
@@ -28,6 +29,14 @@ def test_a_topics_name_says_what_its_records_are() -> None:
     assert message("sensors", b'{"a": [1]}').record == {"a": [1]}
     assert message("p.log", encode(Tick(2.0))).record == Tick(2.0)
     assert message("sensors", None).record is None
+    for last, record in (
+        ("anomalies", prediction({"a": 1})),
+        ("drifts", Drift("d", "m", 1.0, "p", Source("t", 0, 1), "m", "loss", 0.1, 0.4)),
+        ("evaluations", Evaluation("e", "m", 1.0, "p", Source("t", 0, 1), "m", 1000, {"accuracy": 0.9})),
+        ("series", Series("s", "g", 1.0, "p", Source("t", 0, 1), "c", "k", {"z": 1.5})),
+        ("links", Link("l", "g", 1.0, "p", Source("t", 0, 1), "c", "a", "b", 2.0, 0.9, 0.0, "found")),
+    ):
+        assert message(f"p.{last}", encode(record)).record == record
     letter = DeadLetter("s", 0, 1, "collect", "not JSON", "", b"k", b"\xff", (), 5)
     assert message("p.deadletters", b"\xff", dead_letter_headers(letter)).record == letter
 
