@@ -91,7 +91,8 @@ def recipes() -> str:
 
 
 def _what(one: Ingredient) -> str:
-    said = (inspect.getdoc(type(one.member(8, 2))) or "").splitlines()[0].replace("``", "`")
+    classes = 2 if one in RECIPES["classifier"] else 1
+    said = (inspect.getdoc(type(one.member(8, classes))) or "").splitlines()[0].replace("``", "`")
     return said + (" Of the change since the label before." if one.of_change else "")
 
 
