@@ -85,6 +85,8 @@ class Answers:
     @property
     def classes(self) -> Ints:
         """How many classes there were when each event was answered; 1 for numbers."""
+        if not self.own.shape[1]:
+            return np.full(len(self.p), self.p.shape[1])
         return self.own[:, 0].astype(np.int64)
 
     @property

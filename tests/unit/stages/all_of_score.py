@@ -63,6 +63,11 @@ MODELS = {
     "lags and windows": _model(target="n", recipe="regressor", fields=["x", "z"], lags=3, windows=["20s", "5m"]),
     "label lags": _model(target="y", recipe="linear", label_lags=4),
     "encoded": _model(target="y", recipe="linear") + 'encode = { word = "id", deep = "text" }\n',
+    "forecaster": _model(target="n", recipe="forecaster", horizon=3, season=10),
+    "forecaster, keys": _model(target="n", recipe="forecaster", scope="key"),
+    "clusterer": _model(recipe="clusterer"),
+    "ranker": _model(target="flag", recipe="ranker", item="word"),
+    "late ranker": _model(recipe="ranker", item="word", wait="80s") + _LATE,
     "two late models": _model(wait="80s", recipe="linear")
     + _LATE
     + _model(wait="80s", recipe="linear").replace('"m"', '"o"')
@@ -79,6 +84,8 @@ DETECTORS |= {
     "categories, named": _detector("categories", fields=["word", "z"]),
     "missing, named": _detector("missing", fields=["x", "deep.f"]),
     "relations, named": _detector("relations", fields=["x", "z", "n"]),
+    "relations, of the event before": _detector("relations", lagged=True),
+    "relations, of sources": _detector("relations", within="30s"),
     "budget": _detector("values", budget=3),
     "budget, judged": _detector("values", budget=50) + _JUDGED,
 }
@@ -123,7 +130,15 @@ def log(text: str, count: int = 300, seed: int = 3) -> list[Event | Label]:
         data = json.loads(bytes(one.data))
         early: list[Label] = []
         for name in about:
-            value = dice.random() < 0.3 if name == "d" else data["n"] if is_number else data["y"]
+            value = (
+                dice.random() < 0.3
+                if name == "d"
+                else data["n"]
+                if is_number
+                else data["flag"]
+                if "ranker" in text
+                else data["y"]
+            )
             delay = dice.choice([-1, 0, 0, 1, 2, 5, 30, 120, 10_000])
             spoken = label(one, name, value, len(found) + len(waiting) + len(early))
             if delay < 0:
@@ -132,7 +147,10 @@ def log(text: str, count: int = 300, seed: int = 3) -> list[Event | Label]:
                 waiting.append((i + delay, spoken))
         found += [*early, one]
         if i % 50 == 7:
-            found += [label(one, name, 1.5 if is_number else "lost", 9000 + i, "t-0-nobody") for name in about]
+            found += [
+                label(one, name, 1.5 if is_number or "ranker" in text else "lost", 9000 + i, "t-0-nobody")
+                for name in about
+            ]
         found += [spoken for at, spoken in waiting if at <= i]
         waiting = [(at, spoken) for at, spoken in waiting if at > i]
     return found
