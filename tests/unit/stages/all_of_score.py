@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -122,6 +123,8 @@ def log(text: str, count: int = 300, seed: int = 3) -> list[Event | Label]:
     """Return the events of a log, and among them the labels that a pipeline has topics for."""
     dice = random.Random(seed)
     is_number = 'task = "numbers"' in text or "egressor" in text
+    is_ranker = '"ranker"' in text
+    truth = _clicked if is_ranker else itemgetter("n" if is_number else "y")
     about = [name for name in ("m", "o", "d") if f'about = "{name}"' in text]
     waiting: list[tuple[int, Label]] = []
     found: list[Event | Label] = []
@@ -130,15 +133,7 @@ def log(text: str, count: int = 300, seed: int = 3) -> list[Event | Label]:
         data = json.loads(bytes(one.data))
         early: list[Label] = []
         for name in about:
-            value = (
-                dice.random() < 0.3
-                if name == "d"
-                else data["n"]
-                if is_number
-                else data["flag"]
-                if "ranker" in text
-                else data["y"]
-            )
+            value = dice.random() < 0.3 if name == "d" else truth(data)
             delay = dice.choice([-1, 0, 0, 1, 2, 5, 30, 120, 10_000])
             spoken = label(one, name, value, len(found) + len(waiting) + len(early))
             if delay < 0:
@@ -148,12 +143,15 @@ def log(text: str, count: int = 300, seed: int = 3) -> list[Event | Label]:
         found += [*early, one]
         if i % 50 == 7:
             found += [
-                label(one, name, 1.5 if is_number or "ranker" in text else "lost", 9000 + i, "t-0-nobody")
-                for name in about
+                label(one, name, 1.5 if is_number or is_ranker else "lost", 9000 + i, "t-0-nobody") for name in about
             ]
         found += [spoken for at, spoken in waiting if at <= i]
         waiting = [(at, spoken) for at, spoken in waiting if at > i]
     return found
+
+
+def _clicked(data: dict[str, Any]) -> bool:
+    return data.get("flag") is True
 
 
 def _event(i: int, dice: random.Random, turned: bool) -> Event:
@@ -183,5 +181,5 @@ def label(of: Event, about: str, value: Any, number: int = 0, event: str = "") -
 
 def cuts(count: int) -> Iterator[list[int]]:
     """Yield places to cut a log at: in singles over a while, and at odd places."""
-    yield [*range(count // 3, count // 3 + 12), *range(count - 8, count)]
+    yield [*range(count // 3, count // 3 + 7), *range(count - 4, count)]
     yield sorted({1, 63, 64, 65, 127, 128, 130, 191, count // 2, count // 2 + 1, count - 1} & set(range(1, count)))

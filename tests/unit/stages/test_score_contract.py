@@ -12,7 +12,7 @@ from tests.unit.stages.all_of_score import DETECTORS, DRIFTING, PIPELINES, cuts,
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_promises_hold_of(name):
     written = text(name)
-    events = log(written, 300 if name in DETECTORS or name in DRIFTING else 150)
+    events = log(written, 300 if name in DETECTORS or name in DRIFTING else 100)
     check_stage(lambda: score(written), events, cuts=list(cuts(len(events))), alone=events[::40])
 
 
