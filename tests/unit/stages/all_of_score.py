@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -110,9 +111,12 @@ def text(name: str) -> str:
     return _HEAD + PIPELINES[name]
 
 
+_parsed = cache(parse)
+
+
 def score(text: str, every: int = 64) -> Stage:
     """Return a fresh SCORE stage whose models make snapshots more often than they usually do."""
-    stage: Any = compile_stages(parse(text))[1]
+    stage: Any = compile_stages(_parsed(text))[1]
     for model in stage._models:
         learned: Learned[Any] = model._models
         learned.every = every
