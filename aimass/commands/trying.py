@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import orjson
 from rich.markup import escape
 
+from aimass.codec import encode
 from aimass.commands.console import err, out, print_json
 from aimass.commands.lines import Line, format_of, read_lines
 from aimass.commands.pipelines import load
@@ -36,14 +37,14 @@ def try_out(pipeline: Path, file: Path, *, topic: str | None, limit: int, as_jso
         raise TypeError("the second stage scores")
     seen = score.show(log[-limit:], state) if limit else []
     shown = [
-        {**msgspec.to_builtins(one), "features": features}
+        {**_plain(one), "features": features}
         for one, features in zip(predictions[-limit:] if limit else [], seen, strict=False)
     ]
     done = {
         "events": len(log),
         "rejected": [f"line {record.offset}: {error}" for record, error in collected.rejected],
-        "alerts": [msgspec.to_builtins(one) for one in alerts.records("")],
-        "evaluations": [msgspec.to_builtins(one) for one in scored.records("evaluations")[-1:]],
+        "alerts": [_plain(one) for one in alerts.records("")],
+        "evaluations": [_plain(one) for one in scored.records("evaluations")[-1:]],
         "shown": shown,
     }
     if as_json:
@@ -51,6 +52,12 @@ def try_out(pipeline: Path, file: Path, *, topic: str | None, limit: int, as_jso
     else:
         _print(done)
     return 1 if collected.rejected else 0
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """Return a record as it stands on its topic."""
+    found: dict[str, Any] = orjson.loads(encode(record))
+    return found
 
 
 def _lines(file: Path) -> Sequence[Line]:

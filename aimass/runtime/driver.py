@@ -17,6 +17,7 @@ Faust keeps agents, topics, worker and assignment. What is replaced, and why (`d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import aiokafka
@@ -273,12 +274,14 @@ class App(faust.App):
         await super().crash(reason)
 
 
-def make_app(engine: Partitions, name: str, bootstrap: str, session_timeout_s: float) -> App:
-    """Return the Faust application of one pipeline."""
+def make_app(engine: Partitions, name: str, bootstrap: str, session_timeout_s: float, datadir: Path) -> App:
+    """Return the Faust application of one pipeline; Faust makes a directory that nothing is kept in."""
+    datadir.mkdir(parents=True, exist_ok=True)
     app = App(
         name,
         broker=";".join(f"{SCHEME}://{host}" for host in bootstrap.split(",")),
         store="memory://",
+        datadir=str(datadir),
         autodiscover=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

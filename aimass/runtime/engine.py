@@ -125,7 +125,10 @@ class Engine:
             slice_records=settings.chunk_max_records,
         )
         self.failure: asyncio.Future[BaseException]
-        self.app: App = make_app(self, self.group, self._options["bootstrap_servers"], settings.session_timeout_s)
+        place = settings.home / "faust"
+        self.app: App = make_app(
+            self, self.group, self._options["bootstrap_servers"], settings.session_timeout_s, place
+        )
 
     def add(self, agent: str, wiring: Wiring) -> StageRuntime:
         """Declare a stage; its agent is attached to the application by the caller."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
@@ -148,8 +149,7 @@ class ModelJudge:
         """
         classes = state.objects(self._classes).get("") or []
         borne = [MISSING] * len(batch) if self._target is None else list(map(self._target, batch.data))
-        if labels and self._target is not None:
-            self._meet(borne, labels, classes, state)
+        since = self._meet(borne, labels, classes, state)
         y, shown = self._learnable(borne, classes, state)
         segments = self._segments(batch)
         x = self.features.rows(batch, y, segments, state) if self._item is None else self._pairs(batch)
@@ -159,6 +159,7 @@ class ModelJudge:
         said = self._run(run, state)
         if self._room is not None:
             self._keep(self._room, run, places, said, state)
+        said.p[places[:since]] = np.nan  # who knows one class only would be sure of it
         return self._estimates(said, places, shown, state), self._told(run, said, state)
 
     def show(self, batch: Batch, state: State) -> list[dict[str, float]]:
@@ -202,13 +203,22 @@ class ModelJudge:
                     shown[i] = value
         return y, shown
 
-    def _meet(self, borne: Sequence[Any], labels: Labels, classes: list[Any], state: State) -> None:
-        """Number classes in the order of the log, whether events bear them or labels."""
-        at = 0
-        for (until, _), label in labels:
-            for value in [*borne[at:until], label.value]:
-                self._number(value, classes, state)
-            at = until
+    def _meet(self, borne: Sequence[Any], labels: Labels, classes: list[Any], state: State) -> int:
+        """Number classes in the order of the log, whether events bear them or labels.
+
+        Returns
+        -------
+        From which event on two classes are known beforehand.
+        """
+        is_plain = self.spec.is_number or self._item is not None
+        if is_plain or (len(classes) > 1 and (not labels or self._target is None)):
+            return 0
+        since = 0 if len(classes) > 1 else len(borne)
+        said = [(at, 0, label.value) for (at, _), label in labels] + [(i, 1, value) for i, value in enumerate(borne)]
+        for at, is_borne, value in sorted(said, key=itemgetter(0, 1)):
+            self._number(value, classes, state)
+            since = min(since, at + is_borne) if len(classes) > 1 else since
+        return since
 
     def _number(self, value: Any, classes: list[Any], state: State) -> float:
         """Return a label as class index or number; NaN when it can be neither."""

@@ -202,6 +202,8 @@ class ScoreStage:
                 out.emit(record)
                 if one.anomaly.severity is not None:
                     out.emit(record, to="anomalies")
+                    if detector.name in self._said:
+                        state.objects(self._said[detector.name]).put(name, one.anomaly)
         for model in self._models:
             _tell(model.on_time(now, state), out)
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimass.models.past import count, names, run, width
 from aimass.models.kernel import Floats
 from aimass.models.members.numerics import exp
+from aimass.models.past import count, names, run, width
 
 LIMIT = 1e100
 NUMBERS = st.sampled_from([math.nan, 0.0, 1.0, -2.5, 0.1, 1e100, -1e100, 1e300, 5e-324, math.inf]) | st.floats(-9, 9)
