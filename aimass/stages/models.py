@@ -210,7 +210,7 @@ class ModelJudge:
         -------
         From which event on two classes are known beforehand.
         """
-        is_plain = self.spec.is_number or self._item is not None
+        is_plain = self.spec.is_number or self.spec.recipes[0] in OTHERS
         if is_plain or (len(classes) > 1 and (not labels or self._target is None)):
             return 0
         since = 0 if len(classes) > 1 else len(borne)

@@ -6,7 +6,7 @@ import pytest
 
 from aimass.models import ensemble
 from aimass.testing import check_stage, event, run_stage
-from tests.unit.stages.all_of_score import DETECTORS, DRIFTING, PIPELINES, cuts, label, log, score, text
+from tests.unit.stages.all_of_score import DETECTORS, DRIFTING, MODELS, PIPELINES, cuts, label, log, score, text
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -14,6 +14,13 @@ def test_the_promises_hold_of(name):
     written = text(name)
     events = log(written, 300 if name in DETECTORS or name in DRIFTING else 100)
     check_stage(lambda: score(written), events, cuts=list(cuts(len(events))), alone=events[::40])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_answers(name):
+    written = text(name)
+    said = run_stage(score(written), log(written, 100))[0].records("")
+    assert sum(one.estimates["m"].value is not None for one in said if one.estimates) > 90
 
 
 def turning(count, at):
