@@ -57,11 +57,19 @@ class Adapted:
         return self
 
 
-def model(recipe: str, is_number: bool, modules: tuple[str, ...], ahead: int, season: int, **settings: Any) -> Model:
+def model(
+    recipe: str,
+    is_number: bool,
+    modules: tuple[str, ...],
+    ahead: int,
+    season: int,
+    parameters: dict[str, Any],
+    **settings: Any,
+) -> Model:
     """Return a fresh model by any recipe; see `aimass.models.tasks` for what an ensemble takes."""
     if recipe == "forecaster":
         return Forecaster(ahead, season, **{name: value for name, value in settings.items() if name != "lags"})
     others: dict[str, Callable[[], Clusterer | Ranker]] = {"clusterer": Clusterer, "ranker": Ranker}
     if recipe in others:
         return Adapted(others[recipe]())
-    return ensemble(recipe, is_number=is_number, modules=modules, **settings)
+    return ensemble(recipe, is_number=is_number, modules=modules, parameters=parameters, **settings)

@@ -110,6 +110,7 @@ def _model(one: ModelDef, pipeline: Pipeline, hidden: list[str]) -> ModelJudge:
         unlabelled=one.unlabelled,
         explain=one.explain,
         settings={"budget_us": one.cpu_us, "policy": one.on_drift, "coverage": one.coverage},
+        parameters=dict(one.parameters),
         modules=tuple(recipe.partition(":")[0] for recipe in (one.recipe, *one.challengers) if ":" in recipe),
     )
     lags = one.label_lags if one.target is not None and one.recipe not in OTHERS else 0

@@ -60,6 +60,9 @@ class ModelDef:
         "which ensemble: a name below, a River class (`river.forest.ARFClassifier`) or your own `module:function`",
         default="classifier",
     )
+    parameters: tuple[tuple[str, str | float | bool], ...] = setting(
+        "parameters", "of a River class or of your own function, like `{ n_models = 10 }`", default=()
+    )
     scope: str = setting(
         "choice",
         "what one model learns from: all events of a partition, those of a segment, or all and a small part a key",

@@ -157,6 +157,12 @@ def _encodings(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((_path(path), choice(kind, ENCODINGS)) for path, kind in _flat(value))
 
 
+def _parameters(value: Any) -> tuple[tuple[str, Any], ...]:
+    if type(value) is not dict:
+        raise ValueError("must be a table of names and values, like { n_models = 10 }")
+    return tuple((str(name), _scalar(one)) for name, one in value.items())
+
+
 def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return the leaves of a table by their path: TOML reads ``a.b = 1`` as a table in a table."""
     found: list[tuple[str, Any]] = []
@@ -197,4 +203,5 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "recipe": _recipe,
     "recipes": _listed(_recipe, "recipes"),
     "encodings": _encodings,
+    "parameters": _parameters,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aimass.errors import ConfigurationError
+from aimass.models.tasks import ensemble
 from aimass.pipeline.condition import Wrong, closest, compile_condition, meant
 from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, RuleDef, keys_of
 from aimass.pipeline.kinds import KINDS, UNLABELLED, choice
@@ -170,6 +171,7 @@ class _Reader:
                 self._wrong("model", number, "", said)
             if (getattr(model, "lags", 0) or getattr(model, "windows", ())) and not getattr(model, "fields", None):
                 self._wrong("model", number, "", "[[model]] lags, windows: say of which fields: fields = [...]")
+            self._loads(number, model)
             if recipe == "ranker" and not getattr(model, "item", None):
                 self._wrong(
                     "model", number, "recipe", '[[model]] recipe: a ranker needs the path of the item: item = "sku"'
@@ -179,6 +181,18 @@ class _Reader:
             if getattr(model, "scope", "") == "segment" and getattr(model, "segment", None) is None:
                 said = '[[model]] scope: "segment" needs the path of the segment\'s name: segment = "country"'
                 self._wrong("model", number, "scope", said)
+
+    def _loads(self, number: int, model: Any) -> None:
+        """Check that River classes and functions of the user's own can be had: before anything starts."""
+        champion = getattr(model, "recipe", "classifier")
+        for recipe in (champion, *getattr(model, "challengers", ())):
+            if "." in recipe or ":" in recipe:
+                parameters = dict(getattr(model, "parameters", ())) if recipe == champion else {}
+                try:
+                    ensemble(recipe, is_number=getattr(model, "is_number", False), parameters=parameters)
+                except ConfigurationError as exc:
+                    key = "recipe" if recipe == champion else "challengers"
+                    self._wrong("model", number, key, f"[[model]] {key}: {exc}")
 
     def _twice(self, section: str, key: str, values: dict[str, Any]) -> None:
         seen: dict[str, int] = {}

@@ -27,6 +27,7 @@ _TYPES = {
     "recipe": "recipe",
     "recipes": "list of recipes",
     "encodings": "table",
+    "parameters": "table",
 }
 
 

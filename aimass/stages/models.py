@@ -67,6 +67,8 @@ class ModelSpec:
         of it when none came.
     settings
         Of the ensemble: budget_us, policy, coverage.
+    parameters
+        Of a River class or of the user's own function, for the champion.
     modules
         The user's own modules, that snapshots may name.
     """
@@ -85,6 +87,7 @@ class ModelSpec:
     unlabelled: Any = None
     explain: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
 
 
@@ -130,7 +133,16 @@ class ModelJudge:
     def _fresh(self) -> Model:
         spec, lags = self.spec, self.features.label_columns
         made = {
-            recipe: model(recipe, spec.is_number, spec.modules, spec.horizon, spec.season, lags=lags, **spec.settings)
+            recipe: model(
+                recipe,
+                spec.is_number,
+                spec.modules,
+                spec.horizon,
+                spec.season,
+                parameters=spec.parameters if recipe == spec.recipes[0] else {},
+                lags=lags,
+                **spec.settings,
+            )
             for recipe in spec.recipes
         }
         if len(made) == 1:

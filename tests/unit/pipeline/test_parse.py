@@ -159,6 +159,13 @@ severity = "bad"
     ("text", "said"),
     [
         ('[[model]]\nname = "m"\ntarget = "y"\nrecipe = "clasifier"', "'clasifier' is not allowed; did you mean"),
+        ('[[model]]\nname = "m"\ntarget = "y"\nrecipe = "river.forest.ARFClasifier"', "ARFClassifier"),
+        ('[[model]]\nname = "m"\ntarget = "y"\nrecipe = "river.tree.HoeffdingTreeRegressor"', "QOSplitter"),
+        ('[[model]]\nname = "m"\ntarget = "y"\nrecipe = "nowhere.at_all:make"', "nowhere"),
+        (
+            '[[model]]\nname = "m"\ntarget = "y"\nrecipe = "river.forest.ARFClassifier"\nparameters = { trees = 3 }',
+            "trees",
+        ),
         ('[[model]]\nname = "m"', 'has no "target" (where the true value stands), and no [[label]] is about it'),
         ('[[model]]\nname = "m"\ntarget = "y"\nscope = "segment"', '"segment" needs the path'),
         ('[[model]]\nname = "m"\ntarget = "y"\ncpu_us = -1', "must be a number above 0"),
