@@ -93,8 +93,14 @@ class Cluster:
 
 def new_cluster(spec: KafkaSpec, version: str) -> Cluster:
     """Describe a cluster that does not exist yet; its ports are chosen when it starts."""
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    cluster_id = _id(uuid.uuid4())
     return Cluster(cluster_id, version, spec, (0,) * spec.brokers, (0,) * spec.brokers)
+
+
+def _id(drawn: uuid.UUID) -> str:
+    """Return a cluster's id as Kafka writes one; never with a hyphen in front, which its tools take for an option."""
+    text = base64.urlsafe_b64encode(drawn.bytes).rstrip(b"=").decode()
+    return f"A{text[1:]}" if text.startswith("-") else text
 
 
 def load_cluster(home: Path) -> Cluster | None:
