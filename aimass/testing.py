@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -127,6 +128,13 @@ class MemoryRows:
         for i, slot in enumerate(slots.tolist()):
             self._stored[self._keys[slot]] = rows[i].tobytes()
             self._state.touch(self._spec.name, self._keys[slot])
+
+    @contextmanager
+    def updating(self, keys: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
+        """Lend the rows themselves: what the block changes is written back."""
+        slots, rows = self.gather(keys)
+        yield np.arange(len(keys)), rows
+        self.scatter(slots, rows)
 
     def get(self, key: str) -> np.void | None:
         """Return a copy of one key's row."""

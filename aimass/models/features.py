@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 Getter = Callable[[Any], Any]
@@ -11,6 +12,7 @@ Getter = Callable[[Any], Any]
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__bool__": lambda self: False})()
 
 _LIMIT = 1e100
+_NUMBERS = {float, int}
 
 
 def getter(path: str) -> Getter:
@@ -78,6 +80,8 @@ class Numbers:
         self._exclude = frozenset(exclude)
         self._getters = [(field, getter(field)) for field in self.fields or ()]
         self._orders: dict[tuple[str, ...], list[str]] = {}
+        plain = self.fields is not None and len(self.fields) > 1 and not any("." in field for field in self.fields)
+        self._pick = itemgetter(*self.fields) if plain and self.fields else None
 
     def __call__(self, data: dict[str, Any]) -> dict[str, float]:
         """Return the numeric fields, always in the same order however the event has them."""
@@ -90,6 +94,13 @@ class Numbers:
                 if kind is float or kind is int:
                     found[name] = float(value) if -_LIMIT <= value <= _LIMIT else number(value) or 0.0
             return found
+        if self._pick is not None:
+            try:
+                values = self._pick(data)
+            except KeyError:
+                values = ()
+            if _NUMBERS.issuperset(map(type, values)) and values and -_LIMIT <= min(values) <= max(values) <= _LIMIT:
+                return dict(zip(self.fields, map(float, values), strict=True))
         for name, get in self._getters:
             one = number(get(data))
             if one is not None:

@@ -269,16 +269,15 @@ def _tell(f: Floats, n: float, score: float, constant: bool, out: Floats) -> Non
         out[0] = min(score, TOLD)
 
 
-@kernel
 def run(state: Floats, rows: Ints, times: Floats, values: Floats, found: Floats) -> None:
     """Score events in order and learn from each.
 
     Parameters
     ----------
     state
-        Keys × fields × `WIDTH`; zeros are a field never seen; changed in place.
+        Keys × fields × `WIDTH`; zeros are a field never seen; changed in place. Or places × `WIDTH`.
     rows
-        Which row each event's key has.
+        Which row each event's key has. Or events × fields: which place each field of an event has.
     times
         The events' times, in seconds since 1970 (UTC).
     values
@@ -292,14 +291,22 @@ def run(state: Floats, rows: Ints, times: Floats, values: Floats, found: Floats)
     An event's score is that of its strangest field, less log10 of how many fields could have been strange
     (Bonferroni), so that wide events are not stranger than narrow ones.
     """
+    if rows.ndim == 1:
+        fields = values.shape[1]
+        rows = rows[:, None] * fields + np.arange(fields)
+    _run(state.reshape(-1, WIDTH), rows, times, values, found)
+
+
+@kernel
+def _run(state: Floats, places: Ints, times: Floats, values: Floats, found: Floats) -> None:
     out = np.zeros(4)
-    for i in range(len(rows)):
+    for i in range(len(places)):
         best, raw, live, top = -1.0, 0.0, 0, -1
         cause = value = expected = 0.0
         for field in range(values.shape[1]):
             v = values[i, field]
             if v == v:
-                _step(state[rows[i], field], times[i], min(max(v, -LIMIT), LIMIT), out)
+                _step(state[places[i, field]], times[i], min(max(v, -LIMIT), LIMIT), out)
                 if out[0] >= 0.0:
                     live += 1
                     raw = max(raw, out[1])

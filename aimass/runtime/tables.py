@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -155,15 +156,29 @@ class RowTable:
 
     def gather(self, keys: Sequence[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
         """Return the slots of the keys and a copy of their rows; new keys get rows of zeros."""
+        slots = self._find(keys)
+        rows = self._rows[slots]
+        if self._expiry.ttl is not None:
+            rows[self._touched[slots] < self._source.now - self._expiry.ttl] = np.zeros((), self._dtype)
+        return slots, rows
+
+    def _find(self, keys: Sequence[str]) -> npt.NDArray[np.intp]:
         slots = np.fromiter(map(self._slots.get, keys, repeat(-1)), np.intp, len(keys))
         missing = slots < 0
         if missing.any():
             self._load([keys[i] for i in np.flatnonzero(missing).tolist()])
             slots = np.fromiter(map(self._slots.__getitem__, keys), np.intp, len(keys))
-        rows = self._rows[slots]
+        return slots
+
+    @contextmanager
+    def updating(self, keys: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
+        """Lend the rows themselves: what the block changes at the slots of the keys is stored at the next commit."""
+        slots = self._find(keys)
         if self._expiry.ttl is not None:
-            rows[self._touched[slots] < self._source.now - self._expiry.ttl] = np.zeros((), self._dtype)
-        return slots, rows
+            expired = slots[self._touched[slots] < self._source.now - self._expiry.ttl]
+            self._rows[expired] = np.zeros((), self._dtype)
+        yield slots, self._rows
+        self._changed(slots)
 
     def _load(self, keys: list[str]) -> None:
         fresh = list(dict.fromkeys(keys))
@@ -198,6 +213,9 @@ class RowTable:
     def scatter(self, slots: npt.NDArray[np.intp], rows: npt.NDArray[Any]) -> None:
         """Write rows back; of a repeated slot the last wins."""
         self._rows[slots] = rows
+        self._changed(slots)
+
+    def _changed(self, slots: npt.NDArray[np.intp]) -> None:
         self._dirty[slots] = True
         self._exists[slots] = True
         if self._expiry.ttl is not None:

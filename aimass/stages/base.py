@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -93,6 +94,13 @@ class Rows(Protocol):
 
     def scatter(self, slots: npt.NDArray[np.intp], rows: npt.NDArray[Any]) -> None:
         """Write rows back; they are stored at the next commit. Of a repeated slot the last wins."""
+
+    def updating(self, keys: Sequence[str]) -> AbstractContextManager[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
+        """Lend the rows themselves, without a copy: the slots of the keys, and the array that they point into.
+
+        Whatever the block changes at these slots, and at no other, is stored at the next commit. New keys have rows
+        of zeros.
+        """
 
     def get(self, key: str) -> np.void | None:
         """Return a copy of one key's row."""

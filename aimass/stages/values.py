@@ -72,31 +72,15 @@ class ValueDetector(Detector):
         keys, rows = self.places(batch)
         x = matrix(numbers, fields, max(len(fields), 1))
         names = [*fields] or [""]
-        if self._fixed is not None:
-            table = state.rows(self._rows)
-            slots, found = table.gather(keys)
-            own = np.ascontiguousarray(found["row"]).reshape(len(keys), self._block, values.WIDTH)
-            said = values.score_batch(own, rows, batch.times, x, names, self.line)
-            found["row"] = own.reshape(len(keys), -1)
-            table.scatter(slots, found)
-            return said
-        return self._score_each(keys, rows, batch.times, x, names, state)
-
-    def _score_each(
-        self, keys: Sequence[str], rows: Ints, times: Floats, x: Floats, names: Sequence[str], state: State
-    ) -> list[Anomaly]:
-        """Score with a row for each key and field, of which only those are read that have a number in the batch."""
-        present = np.zeros((len(keys), x.shape[1]), np.bool_)
-        np.logical_or.at(present, rows, x == x)
-        units = np.argwhere(present)
         table = state.rows(self._rows)
-        slots, found = table.gather([f"{field}\x1f{keys[key]}" for key, field in units.tolist()])
-        live = np.zeros((len(keys), x.shape[1], values.WIDTH))
-        live[units[:, 0], units[:, 1]] = found["row"]
-        said = values.score_batch(live, rows, times, x, names, self.line)
-        found["row"] = live[units[:, 0], units[:, 1]]
-        table.scatter(slots, found)
-        return said
+        if self._fixed is not None:
+            with table.updating(keys) as (slots, lent):
+                places = slots[rows][:, None] * self._block + np.arange(self._block)
+                return values.score_batch(lent["row"], places, batch.times, x, names, self.line)
+        units, places = _units(rows, x)
+        with table.updating([f"{field}\x1f{keys[key]}" for key, field in units]) as (slots, lent):
+            places = np.where(places < 0, 0, slots[places]) if len(slots) else places
+            return values.score_batch(lent["row"], places, batch.times, x, names, self.line)
 
     def forgive(self, key: str, anomaly: Anomaly, state: State) -> None:
         """Take an analyst's word that an anomaly of a key was none."""
@@ -113,3 +97,13 @@ class ValueDetector(Detector):
 
     def _table(self) -> RowSpec:
         return self._rows
+
+
+def _units(rows: Ints, x: Floats) -> tuple[list[list[int]], Ints]:
+    """Return the keys and fields that have a number in the batch, and which of those each number is of; −1: none."""
+    present = x == x
+    codes = rows[:, None] * MAX_FIELDS + np.arange(x.shape[1])
+    found, places = np.unique(codes[present], return_inverse=True)
+    at = np.full(x.shape, -1, np.int64)
+    at[present] = places
+    return np.column_stack([found // MAX_FIELDS, found % MAX_FIELDS]).tolist(), at
