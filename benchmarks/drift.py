@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.drift --json`` runs all on the same seeded streams: changes of one standard deviation (of a loss
 of zeros and ones: from 10 % to 30 %) after 3,000 events, at once, by mixture over 1,000 events, by moving over 1,000
-events, and to and fro every 2,000; and 20,000 events without any change, of which some are not independent or not
+events, and back and forth every 2,000; and 20,000 events without any change, of which some are not independent or not
 normal. A delay is the number of events from the beginning of a change to the first alarm; alarms without a change are
 given per 100,000 events. KSWIN takes 200 µs an event, so it sees only the first seeds.
 """
