@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from aimass import __version__
-from aimass.cli_arguments import Arguments, build_parser
+from aimass.cli_arguments import build_parser
+from aimass.cli_help import Arguments
 from aimass.errors import AimassError, ConfigurationError
 from aimass.settings import Settings
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aimass.cli_help import Commands, with_examples
 from aimass.cli_types import agents, port, positive, start_of
 from aimass.settings import Settings
 
@@ -23,47 +24,6 @@ Start here:
 Each command explains itself: aimass COMMAND --help
 Settings are environment variables (AIMASS_…): docs/reference/settings.md
 """
-
-
-class Arguments(argparse.Namespace):
-    """What was asked for, and the function that does it."""
-
-    run: Callable[[Settings, Any], int]
-
-
-class Commands:
-    """Collects commands under headings, for a help text that is grouped."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._sub = parser.add_subparsers(metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS)
-        self._groups: dict[str, list[tuple[str, str]]] = {}
-
-    def add(
-        self, group: str, name: str, help: str, examples: str, run: Callable[[Settings, Any], int]
-    ) -> argparse.ArgumentParser:
-        """Add a command and return its parser, for its arguments."""
-        self._groups.setdefault(group, []).append((name, help))
-        command = _with_examples(self._sub, name, help, examples)
-        command.set_defaults(run=run)
-        return command
-
-    def describe(self) -> str:
-        """Return all commands, grouped, a line each."""
-        lines: list[str] = []
-        for group, commands in self._groups.items():
-            lines += [f"{group}:", *(f"  {name:<12} {help}" for name, help in commands), ""]
-        return "\n".join(lines)
-
-
-def _with_examples(sub: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:
-    shown = "examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
-    made: argparse.ArgumentParser = sub.add_parser(
-        name,
-        description=help[0].upper() + help[1:] + ".",
-        epilog=shown,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    return made
 
 
 def build_parser(version: str) -> argparse.ArgumentParser:
@@ -142,7 +102,7 @@ def _topics(commands: Commands) -> None:
                 return topics.list_all(settings, as_json=given.json)
             return int(getattr(topics, name)(settings, given.what, as_json=given.json))
 
-        made = _with_examples(sub, name, help, examples)
+        made = with_examples(sub, name, help, examples)
         made.set_defaults(run=run)
         _json(made)
         return made
@@ -365,11 +325,11 @@ def _deadletters(commands: Commands) -> None:
         lambda settings, given: 2,
     )
     sub = command.add_subparsers(metavar="ACTION", required=True)
-    listed = _with_examples(sub, "list", "list dead letters", "aimass deadletters list shuttle --json")
-    shown = _with_examples(
+    listed = with_examples(sub, "list", "list dead letters", "aimass deadletters list shuttle --json")
+    shown = with_examples(
         sub, "show", "show one dead letter whole", "aimass deadletters show shuttle --id shuttle.deadletters-0-3"
     )
-    sent = _with_examples(
+    sent = with_examples(
         sub, "redrive", "send dead letters back as they came", "aimass deadletters redrive shuttle --all"
     )
     for made in (listed, shown, sent):

@@ -1,0 +1,51 @@
+"""What commands are added to: grouped help, and examples below each command's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from aimass.settings import Settings
+
+
+class Arguments(argparse.Namespace):
+    """What was asked for, and the function that does it."""
+
+    run: Callable[[Settings, Any], int]
+
+
+class Commands:
+    """Collects commands under headings, for a help text that is grouped."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._sub = parser.add_subparsers(metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS)
+        self._groups: dict[str, list[tuple[str, str]]] = {}
+
+    def add(
+        self, group: str, name: str, help: str, examples: str, run: Callable[[Settings, Any], int]
+    ) -> argparse.ArgumentParser:
+        """Add a command and return its parser, for its arguments."""
+        self._groups.setdefault(group, []).append((name, help))
+        command = with_examples(self._sub, name, help, examples)
+        command.set_defaults(run=run)
+        return command
+
+    def describe(self) -> str:
+        """Return all commands, grouped, a line each."""
+        lines: list[str] = []
+        for group, commands in self._groups.items():
+            lines += [f"{group}:", *(f"  {name:<12} {help}" for name, help in commands), ""]
+        return "\n".join(lines)
+
+
+def with_examples(sub: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:
+    """Add a command to a group of them, with its help and its examples."""
+    shown = "examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+    made: argparse.ArgumentParser = sub.add_parser(
+        name,
+        description=help[0].upper() + help[1:] + ".",
+        epilog=shown,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return made
