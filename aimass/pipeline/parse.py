@@ -172,6 +172,8 @@ class _Reader:
             if (getattr(model, "lags", 0) or getattr(model, "windows", ())) and not getattr(model, "fields", None):
                 self._wrong("model", number, "", "[[model]] lags, windows: say of which fields: fields = [...]")
             self._loads(number, model)
+            if recipe == "classifier" and getattr(model, "task", None) == "numbers":
+                self._wrong("model", number, "task", '[[model]] task: numbers are what recipe = "regressor" predicts')
             if recipe == "ranker" and not getattr(model, "item", None):
                 self._wrong(
                     "model", number, "recipe", '[[model]] recipe: a ranker needs the path of the item: item = "sku"'

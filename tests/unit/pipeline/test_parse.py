@@ -166,6 +166,7 @@ severity = "bad"
             '[[model]]\nname = "m"\ntarget = "y"\nrecipe = "river.forest.ARFClassifier"\nparameters = { trees = 3 }',
             "trees",
         ),
+        ('[[model]]\nname = "m"\ntarget = "y"\ntask = "numbers"', 'recipe = "regressor"'),
         ('[[model]]\nname = "m"', 'has no "target" (where the true value stands), and no [[label]] is about it'),
         ('[[model]]\nname = "m"\ntarget = "y"\nscope = "segment"', '"segment" needs the path'),
         ('[[model]]\nname = "m"\ntarget = "y"\ncpu_us = -1', "must be a number above 0"),
