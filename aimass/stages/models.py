@@ -125,11 +125,6 @@ class ModelJudge:
             f"shared.{spec.name}", lambda one: one.tobytes(), lambda raw: np.frombuffer(raw).copy()
         )
 
-    @property
-    def remember_s(self) -> float | None:
-        """How often time has to be told, as a multiple: see `WaitingRoom`."""
-        return self.spec.wait_s or None
-
     def _fresh(self) -> Model:
         spec, lags = self.spec, self.features.label_columns
         made = {

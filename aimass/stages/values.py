@@ -13,7 +13,7 @@ from aimass.models.features import Numbers
 from aimass.models.kernel import Floats, Ints
 from aimass.models.values import LINE
 from aimass.records import Anomaly
-from aimass.stages.base import RowSpec, State
+from aimass.stages.base import State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MAX_FIELDS, MONTH, Detector, matrix
 
@@ -94,9 +94,6 @@ class ValueDetector(Detector):
         fields: dict[str, Any] = self._fixed or state.objects(self._names).get("") or {}
         values.forgive(rows["row"][0, at : at + values.WIDTH], anomaly.score + math.log10(max(len(fields), 1)))
         table.scatter(slots, rows)
-
-    def _table(self) -> RowSpec:
-        return self._rows
 
 
 def _units(rows: Ints, x: Floats) -> tuple[list[list[int]], Ints]:
