@@ -310,10 +310,21 @@ class Link(msgspec.Struct, frozen=True, gc=False, tag="link", omit_defaults=True
     score: float = 0.0
 
 
-class Alert(msgspec.Struct, frozen=True, gc=False, tag="alert"):
+class Alert(msgspec.Struct, frozen=True, gc=False, tag="alert", omit_defaults=True):
     """The decision that a rule's condition was met: who, how bad, why, and on what evidence.
 
     Its ``id`` is the event's id and the rule's name, so that a replay alerts under the same id.
+
+    Parameters
+    ----------
+    state
+        ``firing``; ``pending`` while a rule waits whether its condition holds; ``resolved`` when the episode is over.
+    version
+        Of the rule.
+    episode
+        The id of the alert that this one carries on or ends; ``None`` for the first of an episode.
+    notify
+        The receivers that the rule tells at once.
     """
 
     id: str
@@ -326,6 +337,262 @@ class Alert(msgspec.Struct, frozen=True, gc=False, tag="alert"):
     cause: str
     evidence: dict[str, Any]
     data: msgspec.Raw
+    state: str = "firing"
+    version: int = 1
+    episode: str | None = None
+    notify: tuple[str, ...] = ()
+
+
+class RuleChange(msgspec.Struct, frozen=True, gc=False, tag="rule", omit_defaults=True):
+    """A rule was added, edited or moved on in its life: in force from this place of the log on.
+
+    Parameters
+    ----------
+    rule
+        The rule as it is from now on (the JSON of `aimass.rules.document.Rule`).
+    by, why
+        Who changed it, and for what reason.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    rule: msgspec.Raw
+    by: str = ""
+    why: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, gc=False, tag="command", omit_defaults=True):
+    """What a person does about alerts.
+
+    Parameters
+    ----------
+    key
+        The key whose alert it is about; empty when it is about many.
+    do
+        ``ack``, ``unack``, ``snooze``, ``resolve``, ``silence`` or ``unsilence``.
+    alert
+        The alert's fingerprint; for ``unsilence`` the id of the silence.
+    match
+        For a silence: which alerts it holds back, by ``rule``, ``key``, ``severity`` (``*`` stands for anything).
+    until
+        When a silence or a snooze ends, in seconds since 1970.
+    by, why
+        Who, and for what reason.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    do: str
+    alert: str = ""
+    match: dict[str, str] = {}
+    until: float | None = None
+    by: str = ""
+    why: str = ""
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False, tag="transition", omit_defaults=True):
+    """An alert went from one state of its life to another: the history of all alerts, one step a record.
+
+    Parameters
+    ----------
+    alert
+        The alert's fingerprint: the same for each alert of one rule and key.
+    episode
+        The id of the alert that began this episode.
+    state, before
+        ``pending``, ``firing``, ``acknowledged``, ``snoozed`` or ``resolved``; ``before`` is empty at the first.
+    since
+        When the episode began.
+    group
+        The group it is notified with.
+    held
+        Why nobody is told of it: ``silenced``, ``inhibited``, ``flapping``, ``snoozed``; ``None``: they are.
+    by, why
+        Who did it (a person, or empty for the rule itself), and why.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    alert: str
+    rule: str
+    severity: str
+    state: str
+    cause: str
+    episode: str
+    since: float
+    before: str = ""
+    group: str = ""
+    held: str | None = None
+    by: str = ""
+    why: str = ""
+
+
+class Told(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One alert, as a notification tells of it."""
+
+    alert: str
+    key: str
+    rule: str
+    severity: str
+    state: str
+    cause: str
+    since: float
+    until: float | None = None
+    evidence: dict[str, Any] = {}
+
+
+class Notification(msgspec.Struct, frozen=True, gc=False, tag="notification", omit_defaults=True):
+    """What a receiver is to be told: decided, not yet delivered.
+
+    Parameters
+    ----------
+    id
+        The same at every replay and every attempt: a receiver that has seen it has been told.
+    key
+        The receiver.
+    kind
+        ``firing``, ``resolved``, ``acknowledged``, ``repeated``, ``escalated`` or ``digest``.
+    group
+        What its alerts have in common, as text.
+    alerts
+        The alerts, the worst first; at most a hundred.
+    more
+        How many alerts are left out of ``alerts``.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    receiver: str
+    kind: str
+    group: str
+    severity: str
+    title: str
+    alerts: list[Told]
+    more: int = 0
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False, tag="delivery", omit_defaults=True):
+    """An attempt to deliver a notification, and what came of it.
+
+    Parameters
+    ----------
+    id
+        Of the notification.
+    key
+        The receiver and the notification's id: the topic is compacted by it.
+    outcome
+        ``sent``, ``retrying``, ``failed`` (no more attempts), ``refused`` (the guard), or ``requested`` (redeliver).
+    attempt
+        Counts from 1.
+    status
+        The HTTP status, where there is one.
+    took_ms
+        How long it took.
+    next
+        When the next attempt is due.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    receiver: str
+    outcome: str
+    attempt: int = 1
+    status: int | None = None
+    error: str = ""
+    took_ms: float = 0.0
+    next: float | None = None
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One recommended item.
+
+    Parameters
+    ----------
+    item
+        The item.
+    score
+        What the ranking expects of it.
+    probability
+        With what probability this policy puts this item first at this place: what off-policy evaluation needs.
+    because
+        Why, in words.
+    """
+
+    item: str
+    score: float
+    probability: float
+    because: str = ""
+
+
+class Recommendation(msgspec.Struct, frozen=True, gc=False, tag="recommendation", omit_defaults=True):
+    """Items for a key, the best first.
+
+    Parameters
+    ----------
+    name
+        The ``[[recommend]]`` that made it.
+    offers
+        The items.
+    segment
+        The key's segment.
+    policy
+        Which policy chose: ``bandit``, ``popular``, ``pinned``.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    name: str
+    offers: list[Offer]
+    segment: str = ""
+    policy: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False, tag="outcome", omit_defaults=True):
+    """What became of a recommendation: an offer was taken, or none was within its time.
+
+    Parameters
+    ----------
+    recommendation
+        The id of the recommendation.
+    item
+        The item that was taken; empty when none was.
+    place
+        Its place in the list, from 0; −1 when none was taken.
+    reward
+        What it was worth.
+    probability
+        As the recommendation had it: of the item that was first, when none was taken.
+    """
+
+    id: str
+    key: str
+    time: float
+    pipeline: str
+    source: Source
+    name: str
+    recommendation: str
+    item: str = ""
+    place: int = -1
+    reward: float = 0.0
+    probability: float = 0.0
+    after_s: float = 0.0
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
@@ -346,5 +613,27 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int
 
 
-LogRecord = Event | Label | Tick
-Record = Event | Label | Tick | Prediction | Alert | Drift | Evaluation | Series | Link
+#: What the log of a pipeline holds.
+LogRecord = Event | Label | Tick | RuleChange | Command
+#: What DECIDE reads: predictions, and what is passed on to it in its place among them.
+PredictionRecord = Prediction | Tick | RuleChange | Command
+#: What the keeper of alerts reads.
+Signal = Alert | Command | Tick
+Record = (
+    Event
+    | Label
+    | Tick
+    | Prediction
+    | Alert
+    | Drift
+    | Evaluation
+    | Series
+    | Link
+    | RuleChange
+    | Command
+    | Transition
+    | Notification
+    | Delivery
+    | Recommendation
+    | Outcome
+)

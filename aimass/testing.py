@@ -15,7 +15,8 @@ import numpy.typing as npt
 from aimass import codec
 from aimass.errors import BadEvent
 from aimass.records import Anomaly, Estimate, Event, Label, Prediction, Record, Source
-from aimass.stages.base import ObjectSpec, RowSpec, SourceRecord, Stage
+from aimass.stages.base import SourceRecord, Stage
+from aimass.state import ObjectSpec, RowSpec
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ class MemoryRows:
 
 
 class MemoryState:
-    """A partition's state in memory (implements `aimass.stages.base.State`).
+    """A partition's state in memory (implements `aimass.state.State`).
 
     Examples
     --------

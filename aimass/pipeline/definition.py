@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any
 
-from aimass.stages.decide import SEVERITIES
-
-
-def setting(kind: str, help: str, *, default: Any = MISSING, shown: str = "", allowed: tuple[str, ...] = ()) -> Any:
-    """Declare a key of a section: its kind (see `aimass.pipeline.kinds`), meaning, default and allowed values."""
-    metadata = {"kind": kind, "help": help, "allowed": allowed, "shown": shown}
-    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+from aimass.pipeline.setting import setting
+from aimass.rules.document import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

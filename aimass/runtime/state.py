@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 
 from aimass.runtime.store import PartitionStore
 from aimass.runtime.tables import ObjectTable, RowTable, expired_rows
-from aimass.stages.base import ObjectSpec, RowSpec
+from aimass.state import ObjectSpec, RowSpec
 
 T = TypeVar("T")
 _SWEEPS_PER_TTL = 4
 
 
 class PartitionState:
-    """The state of one partition of one stage (implements `aimass.stages.base.State`).
+    """The state of one partition of one stage (implements `aimass.state.State`).
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from aimass.stages.base import ObjectSpec, RowSpec
+from aimass.state import ObjectSpec, RowSpec
 
 T = TypeVar("T")
 _STAMP = struct.Struct("<d")
@@ -53,7 +53,7 @@ class _Expiry:
 
 
 class ObjectTable(Generic[T]):
-    """Live objects by key: see `aimass.stages.base.Objects`."""
+    """Live objects by key: see `aimass.state.Objects`."""
 
     def __init__(self, spec: ObjectSpec[T], source: RowSource, max_live: int) -> None:
         self.prefix = _prefix(spec.name)
@@ -134,7 +134,7 @@ class ObjectTable(Generic[T]):
 
 
 class RowTable:
-    """Fixed-width rows of many keys in one array: see `aimass.stages.base.Rows`."""
+    """Fixed-width rows of many keys in one array: see `aimass.state.Rows`."""
 
     def __init__(self, spec: RowSpec, source: RowSource, max_live: int) -> None:
         self.prefix = _prefix(spec.name)

@@ -10,9 +10,9 @@ import numpy as np
 from aimass.models.budget import BUDGET_WIDTH, within_budget
 from aimass.models.values import severity
 from aimass.records import Anomaly
-from aimass.stages.base import RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MONTH, Detector, Finding
+from aimass.state import RowSpec, State
 
 
 class Budgeted:

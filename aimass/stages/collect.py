@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from aimass.errors import BadEvent
-from aimass.stages.base import Outputs, SourceRecord, State
+from aimass.stages.base import Outputs, SourceRecord
 from aimass.stages.labels import LabelReader
 from aimass.stages.reader import Reader
+from aimass.state import State
 
 _json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 

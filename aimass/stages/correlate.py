@@ -12,9 +12,10 @@ from aimass.models.kernel import Floats
 from aimass.models.links import Change, LinkFinder, LinkSpec
 from aimass.models.links_kernel import BLOCK, HISTORY
 from aimass.records import Link, Series, Source, Tick
-from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.stages.base import Outputs
 from aimass.stages.batch import Batch
 from aimass.stages.correlate_grid import Columns, Grid, Row
+from aimass.state import ObjectSpec, State
 
 _BLOCKS = HISTORY // BLOCK
 _MOST_OPEN = 64

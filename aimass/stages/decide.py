@@ -11,10 +11,11 @@ import orjson
 
 from aimass.models.features import MISSING
 from aimass.records import Alert, Anomaly, Estimate, Prediction
-from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.rules.document import SEVERITIES
+from aimass.stages.base import Outputs
 from aimass.stages.condition import Condition
+from aimass.state import ObjectSpec, State
 
-SEVERITIES = ("info", "warning", "critical")
 _TIERS = ((8.0, "critical"), (5.0, "warning"))
 _MAX_EVIDENCE = 1024
 _EPISODE = struct.Struct("<dB")

@@ -13,8 +13,8 @@ import orjson
 from aimass.models.kernel import Floats, Ints
 from aimass.models.members.numerics import log
 from aimass.records import Anomaly, Source
-from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
+from aimass.state import ObjectSpec, RowSpec, State
 
 MAX_FIELDS = 64
 _NAN = float("nan")

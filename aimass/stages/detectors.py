@@ -19,7 +19,6 @@ from aimass.models.features import MISSING, Numbers, getter
 from aimass.models.kernel import Floats, Ints
 from aimass.models.values import LINE, severity
 from aimass.records import Anomaly
-from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import (
     MAX_FIELDS,
@@ -33,6 +32,7 @@ from aimass.stages.detecting import (
     strangest,
 )
 from aimass.stages.silent import SilenceDetector
+from aimass.state import ObjectSpec, RowSpec, State
 
 __all__ = ["CategoryDetector", "MissingDetector", "RelationDetector", "ShapeDetector", "SilenceDetector"]
 

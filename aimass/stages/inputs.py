@@ -13,9 +13,9 @@ from aimass.models import past
 from aimass.models.encode import Encoder, Known
 from aimass.models.features import Numbers
 from aimass.models.kernel import Floats
-from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MONTH, matrix
+from aimass.state import ObjectSpec, RowSpec, State
 
 _FADE = 0.9
 

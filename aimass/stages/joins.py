@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from aimass.models.features import getter
-from aimass.stages.base import ObjectSpec, State
 from aimass.stages.batch import Batch
+from aimass.state import ObjectSpec, State
 
 _HOUR = 3600.0
 _PLAIN = frozenset({str, int, float, bool})

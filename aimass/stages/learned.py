@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aimass.models.kernel import Floats, Ints
-from aimass.stages.base import Objects, ObjectSpec, State
 from aimass.stages.journal import VERSION, Inputs, mismatch, pack, resized, unpack
+from aimass.state import Objects, ObjectSpec, State
 
 GROUP = 64
 _SNAPSHOT = struct.Struct("<BHQ")  # version, width, events

@@ -21,7 +21,6 @@ from aimass.models.features import MISSING, getter, number
 from aimass.models.kernel import Floats, Ints
 from aimass.models.tasks import OTHERS
 from aimass.records import Drift, Estimate, Evaluation, Label
-from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MONTH
 from aimass.stages.inputs import Features
@@ -30,6 +29,7 @@ from aimass.stages.learned import Learned
 from aimass.stages.rows import Rank, Run, by_segment, later_rows, merged
 from aimass.stages.saying import About, Said, classes_of, clusters_of, explained, numbers_of
 from aimass.stages.waiting import Waiting, WaitingRoom
+from aimass.state import ObjectSpec, RowSpec, State
 
 #: Labels among the events of a batch: after how many of its events each stands, and which of all labels it is.
 Labels = Sequence[tuple[Rank, Label]]

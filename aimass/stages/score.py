@@ -10,12 +10,13 @@ import msgspec
 
 from aimass.codec import encode
 from aimass.records import Anomaly, Estimate, Event, Label, LogRecord, Prediction
-from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.stages.base import Outputs
 from aimass.stages.batch import Batch
 from aimass.stages.correlate import Correlation, series_of
 from aimass.stages.detecting import MONTH, Finding
 from aimass.stages.joins import Join
 from aimass.stages.models import Labels, Told
+from aimass.state import ObjectSpec, State
 
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"{}")

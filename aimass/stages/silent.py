@@ -12,9 +12,9 @@ from aimass.models import silence
 from aimass.models.kernel import Floats
 from aimass.models.values import LINE, severity
 from aimass.records import Anomaly, Source
-from aimass.stages.base import ObjectSpec, RowSpec, State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MONTH, NOTHING, Detector, Finding, numbered
+from aimass.state import ObjectSpec, RowSpec, State
 
 _TOGETHER = 256  # keys in one object, so that a commit never writes much more than was added
 

@@ -13,9 +13,9 @@ from aimass.models.features import Numbers
 from aimass.models.kernel import Floats, Ints
 from aimass.models.values import LINE
 from aimass.records import Anomaly
-from aimass.stages.base import State
 from aimass.stages.batch import Batch
 from aimass.stages.detecting import MAX_FIELDS, MONTH, Detector, matrix
+from aimass.state import State
 
 
 class ValueDetector(Detector):

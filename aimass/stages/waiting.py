@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aimass.records import Source
-from aimass.stages.base import ObjectSpec, State
+from aimass.state import ObjectSpec, State
 
 _CHUNK = 256  # ids that share a row: only the newest row is written again as more come
 _PANES = 8

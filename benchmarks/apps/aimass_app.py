@@ -17,7 +17,8 @@ from aimass.runtime.outputs import Channel
 from aimass.runtime.store import RocksStore
 from aimass.runtime.worker import configure_logging, started
 from aimass.settings import Settings, kafka_options
-from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.stages.base import Outputs
+from aimass.state import ObjectSpec, State
 
 ECHO_TS = "ECHO_TS" in os.environ
 AGG: ObjectSpec[list[float]] = ObjectSpec("agg", orjson.dumps, orjson.loads)

@@ -18,7 +18,8 @@ from aimass.runtime.outputs import Channel, OutputBuffer
 from aimass.runtime.partition import PROGRESS, Partition, PartitionSpec
 from aimass.runtime.store import RocksStore
 from aimass.settings import Settings, kafka_options
-from aimass.stages.base import ObjectSpec, Outputs, State
+from aimass.stages.base import Outputs
+from aimass.state import ObjectSpec, State
 from tests.integration.support import PATIENCE_S, until
 from tests.unit.runtime.harness import Record
 

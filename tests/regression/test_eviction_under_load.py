@@ -6,7 +6,7 @@ always. A clean entry's row can be read from what was saved as well as from the 
 
 from aimass.runtime.state import PartitionState
 from aimass.runtime.store import MemoryPartition
-from aimass.stages.base import ObjectSpec
+from aimass.state import ObjectSpec
 
 NAMES = ObjectSpec("names", str.encode, bytes.decode)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from aimass.runtime.state import PartitionState
 from aimass.runtime.store import MemoryPartition
-from aimass.stages.base import RowSpec
+from aimass.state import RowSpec
 
 ROWS = RowSpec("rows", np.dtype([("n", "<i8")]), ttl_s=5.0)
 

@@ -16,7 +16,8 @@ from aimass.runtime.log import OutRecord, Target
 from aimass.runtime.outputs import Channel, OutputBuffer
 from aimass.runtime.partition import PROGRESS, Partition, PartitionSpec, Progress
 from aimass.runtime.store import MemoryPartition, PartitionStore
-from aimass.stages.base import ObjectSpec, Outputs, RowSpec, State
+from aimass.stages.base import Outputs
+from aimass.state import ObjectSpec, RowSpec, State
 from tests.unit.runtime.memory_log import HookedStore, MemoryLog, drive, no_hook, rows_of
 
 SOURCE = Target("in", 1)

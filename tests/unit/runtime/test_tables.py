@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from aimass.runtime.state import PartitionState
 from aimass.runtime.store import MemoryPartition
-from aimass.stages.base import ObjectSpec, RowSpec
+from aimass.state import ObjectSpec, RowSpec
 
 KEYS = ["a", "b", "c", "ab", "é", "a\0b"]
 DTYPE = np.dtype([("n", "<i8"), ("x", "<f4")])

@@ -11,9 +11,10 @@ import numpy as np
 
 from aimass.models.kernel import Floats, Ints
 from aimass.records import Event
-from aimass.stages.base import Outputs, State
+from aimass.stages.base import Outputs
 from aimass.stages.journal import Inputs, inputs
 from aimass.stages.learned import Learned
+from aimass.state import State
 
 
 class Toy:

@@ -1,0 +1,1 @@
+"""Rules: conditions, windows and patterns over what is known of events."""
