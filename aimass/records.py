@@ -157,10 +157,11 @@ class Estimate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasons: dict[str, float] | None = None
 
 
-class Prediction(msgspec.Struct, frozen=True, gc=False, tag="prediction"):
+class Prediction(msgspec.Struct, frozen=True, gc=False, tag="prediction", omit_defaults=True):
     """An event with all that the models know of it: one for every event of the log, in the log's order.
 
-    ``anomalies`` has one entry for each detector and ``estimates`` one for each model, by its name.
+    ``anomalies`` has one entry for each detector and ``estimates`` one for each model, by its name; ``drifts`` one for
+    each model of which drift was found at this event: what moved (see `Drift`).
     """
 
     id: str
@@ -171,6 +172,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False, tag="prediction"):
     anomalies: dict[str, Anomaly]
     estimates: dict[str, Estimate]
     data: msgspec.Raw
+    drifts: dict[str, str] = {}
 
 
 class Drift(msgspec.Struct, frozen=True, gc=False, tag="drift", omit_defaults=True):

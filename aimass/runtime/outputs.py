@@ -20,11 +20,15 @@ _NO_HEADERS: list[tuple[str, bytes]] = []
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where outputs of one name go: a topic, and whether its records keep the input's partition or go by key."""
+    """Where outputs of one name go: a topic, and which of its partitions.
+
+    Those of the input, unless its records go by key, or to all partitions, each a copy.
+    """
 
     topic: str
     partitions: int
     by_key: bool = False
+    to_all: bool = False
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -79,6 +83,10 @@ class OutputBuffer:
         if len(keys) != len(values):
             raise ValueError(f"{len(keys)} keys for {len(values)} values")
         self._new_count += len(values)
+        if channel.to_all:
+            for number in range(channel.partitions):
+                self._list(channel.topic, number).extend(zip(keys, values, repeat(_NO_HEADERS)))
+            return
         if not channel.by_key:
             self._list(channel.topic, self._partition).extend(zip(keys, values, repeat(_NO_HEADERS)))
             return

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from aimass.errors import AimassError, BadEvent, ChangelogBehind, StageError, StateError, WorldFault
-from aimass.records import Label, Tick
+from aimass.records import Command, Label, RuleChange, Tick
 from aimass.runtime.log import OutRecord, Target, Writer, WriterFactory
 from aimass.runtime.outputs import OutputBuffer
 from aimass.runtime.state import PartitionState
@@ -31,6 +31,7 @@ from aimass.stages.base import SourceRecord, Stage
 logger = logging.getLogger(__name__)
 PROGRESS = b"\x00progress"
 _RESTORE_ROWS = 50_000
+_TIMELESS = (Label, RuleChange, Command, BadEvent)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -253,11 +254,11 @@ class Partition:
     def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
         """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show.
 
-        Labels tell of the past and move no time.
+        Labels tell of the past, and people live in another time: neither moves it.
         """
         start = 0
         for i, event in enumerate(events):
-            if type(event) is BadEvent or type(event) is Label or event.time <= self._watermark:
+            if type(event) in _TIMELESS or event.time <= self._watermark:
                 continue
             tick = math.floor((event.time - self.spec.lateness_s) / tick_s) * tick_s
             if tick > self.state.now:

@@ -9,6 +9,7 @@ import msgspec
 
 from aimass.errors import BadEvent
 from aimass.stages.base import Outputs, SourceRecord
+from aimass.stages.control import ControlReader
 from aimass.stages.labels import LabelReader
 from aimass.stages.reader import Reader
 from aimass.state import State
@@ -27,6 +28,8 @@ class CollectStage:
         The pipeline's name.
     readers
         One for each source topic and each topic of labels.
+    control
+        The reader of the control topic.
 
     Notes
     -----
@@ -47,8 +50,9 @@ class CollectStage:
     name = "collect"
     tick_s: float | None = None
 
-    def __init__(self, pipeline: str, readers: Sequence[Reader]) -> None:
+    def __init__(self, pipeline: str, readers: Sequence[Reader], control: ControlReader | None = None) -> None:
         self._pipeline = pipeline
+        self._control = control
         self._readers = {reader.topic: reader for reader in readers}
         self._keys: dict[str, tuple[bytes, bytes]] = {}
         self._frames: dict[tuple[str, int], tuple[bytes, bytes]] = {}
@@ -57,11 +61,14 @@ class CollectStage:
         """Turn the source's next records into events."""
         keys: list[bytes | None] = []
         values: list[bytes] = []
-        readers, known, frames = self._readers, self._keys, self._frames
+        readers, control, known, frames = self._readers, self._control, self._keys, self._frames
         for record in events:
             topic, place = record.topic, (record.topic, record.partition)
-            reader = readers[topic]
             try:
+                if control is not None and topic == control.topic:
+                    out.emit(control.order(record, self._pipeline), to="everywhere")
+                    continue
+                reader = readers[topic]
                 if type(reader) is LabelReader:
                     label = reader.label(record, self._pipeline)
                     keys.append(label.key.encode())

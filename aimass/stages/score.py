@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import Anomaly, Estimate, Event, Label, LogRecord, Prediction
+from aimass.records import Anomaly, Command, Drift, Estimate, Event, Label, LogRecord, Prediction, RuleChange, Source
 from aimass.stages.base import Outputs
 from aimass.stages.batch import Batch
 from aimass.stages.correlate import Correlation, series_of
@@ -20,6 +20,8 @@ from aimass.state import ObjectSpec, State
 
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"{}")
+_NO_DRIFTS: dict[str, str] = {}
+_PASSED_ON = {RuleChange, Command}
 
 
 class Judge(Protocol):
@@ -99,7 +101,19 @@ class ScoreStage:
         }
 
     def on_batch(self, events: Sequence[LogRecord], state: State, out: Outputs) -> None:
-        """Judge the log's next events, and learn from them and from labels."""
+        """Judge the log's next events, and learn from them and from labels; what is for DECIDE goes on in its place."""
+        if _PASSED_ON.isdisjoint(map(type, events)):
+            self._take(events, state, out)
+            return
+        start = 0
+        for i, one in enumerate(events):
+            if type(one) in _PASSED_ON:
+                self._take(events[start:i], state, out)
+                out.emit(one)
+                start = i + 1
+        self._take(events[start:], state, out)
+
+    def _take(self, events: Sequence[LogRecord], state: State, out: Outputs) -> None:
         for run, labels in self._runs(events):
             self._score(run, labels, state, out)
 
@@ -144,20 +158,29 @@ class ScoreStage:
             said, happened = model.score(batch, own, state)
             estimates.append(said)
             told += happened
-        self._emit(batch, anomalies, estimates, state, out)
+        self._emit(batch, anomalies, estimates, _drifts(told), state, out)
         _tell(told, out)
 
     def _emit(
-        self, batch: Batch, anomalies: list[list[Anomaly]], estimates: list[list[Estimate]], state: State, out: Outputs
+        self,
+        batch: Batch,
+        anomalies: list[list[Anomaly]],
+        estimates: list[list[Estimate]],
+        drifts: dict[Source, dict[str, str]],
+        state: State,
+        out: Outputs,
     ) -> None:
         if not len(batch):
             return
         strange = _by_name([one.name for one in self._detectors], anomalies, len(batch))
         expected = _by_name([one.name for one in self._models], estimates, len(batch))
+        found: Iterable[dict[str, str]] = repeat(_NO_DRIFTS, len(batch))
+        if drifts:
+            found = [drifts.get(event.source, _NO_DRIFTS) for event in batch.events]
         keys: list[bytes | None] = [event.key.encode() for event in batch.events]
         values = [
-            encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, a, x, e.data))
-            for e, a, x in zip(batch.events, strange, expected, strict=True)
+            encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, a, x, e.data, moved))
+            for e, a, x, moved in zip(batch.events, strange, expected, found, strict=True)
         ]
         out.emit_encoded(keys, values)
         crossed = sorted({i for column in anomalies for i, one in enumerate(column) if one.severity is not None})
@@ -165,8 +188,8 @@ class ScoreStage:
             out.emit_encoded([keys[i] for i in crossed], [values[i] for i in crossed], to="anomalies")
             self._remember(batch, strange, crossed, state)
         if self._correlations:
-            found = series_of(batch, self._correlations)
-            out.emit_encoded([one.key.encode() for one in found], [encode(one) for one in found], to="series")
+            series = series_of(batch, self._correlations)
+            out.emit_encoded([one.key.encode() for one in series], [encode(one) for one in series], to="series")
 
     def _remember(
         self, batch: Batch, strange: Sequence[dict[str, Anomaly]], crossed: Sequence[int], state: State
@@ -207,6 +230,15 @@ class ScoreStage:
                         state.objects(self._said[detector.name]).put(name, one.anomaly)
         for model in self._models:
             _tell(model.on_time(now, state), out)
+
+
+def _drifts(told: list[Told]) -> dict[Source, dict[str, str]]:
+    """Return which models' drift was found at which events, and of what."""
+    found: dict[Source, dict[str, str]] = {}
+    for _, record in told:
+        if type(record) is Drift:
+            found.setdefault(record.source, {})[record.about] = record.what
+    return found
 
 
 def _tell(told: list[Told], out: Outputs) -> None:

@@ -91,3 +91,14 @@ def test_what_a_commit_has_taken_is_its_own() -> None:
     out.savepoint()
     assert [len(records) for records in taken.values()] == [1]
     assert [len(records) for records in out.take().values()] == [1]
+
+
+def test_an_output_for_all_partitions_goes_to_each_in_its_place() -> None:
+    out = OutputBuffer(
+        "stage", 5, {"": Channel("log", 2, by_key=True), "all": Channel("log", 2, to_all=True)}, Channel("d", 1)
+    )
+    out.emit_encoded([b"a"], [b"1"])
+    out.emit_encoded([b"x"], [b"everywhere"], to="all")
+    found = {target: [record[1] for record in records] for target, records in out.take().items()}
+    assert [found[Target("log", number)][-1] for number in (0, 1)] == [b"everywhere"] * 2
+    assert sum(map(len, found.values())) == out.count + 3
