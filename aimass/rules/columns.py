@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aimass.models.features import MISSING
-from aimass.models.kernel import Bools, Floats
+from aimass.models.kernel import Bools, Floats, Ints
 
 #: 1 true, 0 false, −1 unknown.
 Truths = npt.NDArray[np.int8]
-_PLAIN = {float, int}
+Codes = npt.NDArray[np.int32]
+#: Types of JSON's numbers; a truth is none.
+NUMERIC = frozenset((float, int))
 #: Beyond this, floats no longer tell whole numbers apart.
 EXACT = 2**53
+_UNHASHABLE = frozenset((list, dict))
 
 
 class Column:
@@ -31,15 +36,15 @@ class Column:
     ([True, False, False, False], [-1, -1, -1, 1])
     """
 
-    __slots__ = ("_known", "_numbers", "_truths", "_values", "is_wide")
+    __slots__ = ("_known", "_numbers", "_truths", "_types", "_values", "_wide")
 
     def __init__(self) -> None:
         self._numbers: Floats | None = None
         self._known: Bools | None = None
         self._truths: Truths | None = None
         self._values: Sequence[Any] | None = None
-        #: Whether it holds whole numbers that floats cannot tell apart: compare its `values` one by one.
-        self.is_wide = False
+        self._types: frozenset[type] | None = None
+        self._wide = False
 
     @classmethod
     def of_numbers(cls, numbers: Floats, known: Bools) -> Column:
@@ -63,25 +68,48 @@ class Column:
         made._values = values
         return made
 
+    @property
+    def types(self) -> frozenset[type]:
+        """The Python types that occur among its values."""
+        if self._types is None:
+            self._types = frozenset(map(type, self.values()))
+        return self._types
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it holds whole numbers that floats cannot tell apart: compare its `values` one by one."""
+        self.numbers()
+        return self._wide
+
     def numbers(self) -> tuple[Floats, Bools]:
         """Return the numbers, and where they are known; 0 where not."""
         if self._numbers is None or self._known is None:
             self._numbers, self._known = self._as_numbers()
         return self._numbers, self._known
 
+    def floats(self) -> Floats:
+        """Return the numbers; NaN where unknown."""
+        numbers, known = self.numbers()
+        return numbers if known.all() else np.where(known, numbers, np.nan)
+
     def _as_numbers(self) -> tuple[Floats, Bools]:
-        values = self._values
-        if values is None:
-            count = len(self)
+        values, count = self._values, len(self)
+        if values is None or not self.types & NUMERIC:
             return np.zeros(count), np.zeros(count, np.bool_)
-        if _PLAIN.issuperset(map(type, values)):
-            numbers = np.array(values, np.float64)
-            self.is_wide = bool((np.abs(numbers) >= EXACT).any())
-            return numbers, np.ones(len(values), np.bool_)
-        known = np.array([type(value) in _PLAIN for value in values], np.bool_)
-        numbers = np.array([value if is_known else 0.0 for value, is_known in zip(values, known, strict=True)], float)
-        self.is_wide = bool((np.abs(numbers) >= EXACT).any())
-        return numbers, known
+        if self.types <= NUMERIC:
+            known = np.ones(count, np.bool_)
+        else:
+            known = np.fromiter(map(NUMERIC.__contains__, map(type, values)), np.bool_, count)
+            values = [value if is_known else 0.0 for value, is_known in zip(values, known.tolist(), strict=True)]
+        try:
+            numbers = np.fromiter(values, np.float64, count)
+        except OverflowError:
+            numbers = np.fromiter(map(as_float, values), np.float64, count)
+        if count and max(numbers.max(), -numbers.min()) < EXACT:
+            return numbers, known
+        self._wide = int in self.types
+        known &= np.isfinite(numbers)
+        return np.where(known, numbers, 0.0), known
 
     def truths(self) -> Truths:
         """Return the truths: 1 true, 0 false, −1 unknown."""
@@ -103,8 +131,67 @@ class Column:
                 self._values = [number if is_known else MISSING for number, is_known in pairs]
         return self._values
 
+    def take(self, indices: Ints) -> Column:
+        """Return the column of some of the events."""
+        made = Column()
+        if self._numbers is not None and self._known is not None:
+            made._numbers, made._known, made._wide = self._numbers[indices], self._known[indices], self._wide
+        if self._truths is not None:
+            made._truths = self._truths[indices]
+        if self._values is not None:
+            made._values = [self._values[i] for i in indices.tolist()]
+        return made
+
     def __len__(self) -> int:
         for one in (self._numbers, self._truths, self._values):
             if one is not None:
                 return len(one)
         return 0
+
+
+def as_float(value: float) -> float:
+    """Return a number as a float: infinite where no float is as large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+class Literals:
+    """The literals that one value is compared with for equality, each with a code; so that codes are compared.
+
+    Python takes ``True`` for 1, the language does not: truths are kept apart.
+
+    Examples
+    --------
+    >>> literals = Literals()
+    >>> literals.code("NL"), literals.code(1), literals.code(True), literals.code("NL")
+    (1, 2, 3, 1)
+    >>> literals.codes(Column.of_values(["NL", "x", None, 1.0, True, []])).tolist()
+    [1, 0, -1, 2, 3, 0]
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[Any, int] = {None: -1, MISSING: -1}
+        self._truths: dict[bool, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes) - 2 + len(self._truths)
+
+    def code(self, literal: float | str | bool) -> int:
+        """Return the code of a literal, from 1."""
+        codes: dict[Any, int] = self._truths if type(literal) is bool else self._codes
+        return codes.setdefault(literal, len(self) + 1)
+
+    def codes(self, column: Column) -> Codes:
+        """Return the code of each value: 0 for one that is none of the literals, −1 where unknown."""
+        values, codes = column.values(), self._codes
+        if bool in column.types or not _UNHASHABLE.isdisjoint(column.types):
+            return np.array([self._one(value) for value in values], np.int32)
+        return np.fromiter(map(codes.get, values, repeat(0)), np.int32, len(values))
+
+    def _one(self, value: Any) -> int:
+        kind = type(value)
+        if kind is bool:
+            return self._truths.get(value, 0)
+        return 0 if kind in _UNHASHABLE else self._codes.get(value, 0)

@@ -1,0 +1,108 @@
+"""Thousands of rules: those that ask for one literal of a field are looked at only where it occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from aimass.rules import machine
+from aimass.rules.compiler import Compiler, Place, Step
+
+#: With fewer conditions that could be indexed, it is faster to compute them all.
+LEAST = 200
+
+
+@dataclass(slots=True)
+class Group:
+    """Conditions that can only be true where a value is one of some literals.
+
+    Parameters
+    ----------
+    codes
+        The row of codes of the value.
+    wanted
+        The codes of those literals.
+    roots
+        The conditions: the row of truths of each, and its place among the answers.
+    steps
+        The instructions that nothing else needs.
+    """
+
+    codes: int
+    wanted: tuple[int, ...]
+    roots: list[tuple[int, int]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+
+def grouped(compiler: Compiler, roots: Sequence[Place | None]) -> tuple[list[Step], list[Group]]:
+    """Divide the steps: those for all events, in their order, and groups of those for some.
+
+    Parameters
+    ----------
+    compiler
+        The compiled conditions.
+    roots
+        The row of each condition that may be indexed; ``None`` for one that may not.
+    """
+    groups: dict[tuple[int, tuple[int, ...]], Group] = {}
+    for answer, root in enumerate(roots):
+        clause = None if root is None else min(_clauses(compiler, root), key=lambda one: one[0], default=None)
+        if root is not None and clause is not None:
+            group = groups.setdefault(clause[1:], Group(*clause[1:]))
+            group.roots.append((root[1], answer))
+    if sum(len(group.roots) for group in groups.values()) < LEAST:
+        groups.clear()
+    ordered = [groups[known] for known in sorted(groups)]
+    return _divided(compiler, ordered, roots), ordered
+
+
+def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tuple[int, ...]]]:
+    """Yield the equalities that must all be true, each with the share of literals that it takes."""
+    waiting = [root]
+    while waiting:
+        step = compiler.writer[waiting.pop()]
+        if step.do is not None:
+            continue
+        op, _, row, right = step.code
+        if op == machine.AND:
+            waiting.extend(reversed(step.reads))
+        elif op in (machine.CODE, machine.LOOKUP):
+            literals = compiler.coded[step.reads[0]]
+            wanted = (right,) if op == machine.CODE else tuple(compiler.lookups[right][1])
+            yield len(wanted) / len(literals), row, wanted
+
+
+def _divided(compiler: Compiler, groups: Sequence[Group], roots: Sequence[Place | None]) -> list[Step]:
+    """Give each group the instructions that are needed for its conditions alone; return the others."""
+    ordered = sorted(compiler.steps, key=lambda step: step.when)
+    if not groups:
+        return ordered
+    owners: dict[Place, int] = {}
+    for place, group in enumerate(groups):
+        for row, _ in group.roots:
+            _own(owners, ("truths", row), place)
+    indexed = {("truths", row) for group in groups for row, _ in group.roots}
+    for root in compiler.roots:
+        if root not in indexed:
+            _own(owners, root, _ALL)
+    common: list[Step] = []
+    for step in reversed(ordered):
+        owner = _ALL if step.do is not None else owners.get(step.writes, _ALL)
+        for read in step.reads:
+            _own(owners, read, owner)
+        if step.order is not None:  # it may have to be done one by one, before any group is
+            for place in step.order[1:]:
+                if isinstance(place, tuple):
+                    _own(owners, place, _ALL)
+        (common if owner == _ALL else groups[owner].steps).append(step)
+    common.reverse()
+    for group in groups:
+        group.steps.reverse()
+    return common
+
+
+_ALL = -1
+
+
+def _own(owners: dict[Place, int], place: Place, owner: int) -> None:
+    owners[place] = owner if owners.get(place, owner) == owner else _ALL
