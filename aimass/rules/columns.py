@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aimass.models.features import MISSING
-from aimass.models.kernel import Bools, Floats, Ints
+from aimass.models.kernel import Bools, Floats, Ints, kernel
 
 #: 1 true, 0 false, −1 unknown.
 Truths = npt.NDArray[np.int8]
@@ -21,6 +21,14 @@ NUMERIC = frozenset((float, int))
 #: Beyond this, floats no longer tell whole numbers apart.
 EXACT = 2**53
 _UNHASHABLE = frozenset((list, dict))
+
+
+@kernel
+def _is_narrow(numbers: Floats) -> bool:
+    count = 0
+    for one in numbers:
+        count += abs(one) < EXACT
+    return count == len(numbers)
 
 
 class Column:
@@ -36,7 +44,7 @@ class Column:
     ([True, False, False, False], [-1, -1, -1, 1])
     """
 
-    __slots__ = ("_known", "_numbers", "_truths", "_types", "_values", "_wide")
+    __slots__ = ("_is_complete", "_known", "_numbers", "_truths", "_types", "_values", "_wide")
 
     def __init__(self) -> None:
         self._numbers: Floats | None = None
@@ -45,6 +53,7 @@ class Column:
         self._values: Sequence[Any] | None = None
         self._types: frozenset[type] | None = None
         self._wide = False
+        self._is_complete = False  # whether all are known to be numbers, without a look at each
 
     @classmethod
     def of_numbers(cls, numbers: Floats, known: Bools) -> Column:
@@ -90,13 +99,14 @@ class Column:
     def floats(self) -> Floats:
         """Return the numbers; NaN where unknown."""
         numbers, known = self.numbers()
-        return numbers if known.all() else np.where(known, numbers, np.nan)
+        return numbers if self._is_complete or known.all() else np.where(known, numbers, np.nan)
 
     def _as_numbers(self) -> tuple[Floats, Bools]:
         values, count = self._values, len(self)
         if values is None or not self.types & NUMERIC:
             return np.zeros(count), np.zeros(count, np.bool_)
         if self.types <= NUMERIC:
+            self._is_complete = True
             known = np.ones(count, np.bool_)
         else:
             known = np.fromiter(map(NUMERIC.__contains__, map(type, values)), np.bool_, count)
@@ -105,19 +115,19 @@ class Column:
             numbers = np.fromiter(values, np.float64, count)
         except OverflowError:
             numbers = np.fromiter(map(as_float, values), np.float64, count)
-        if count and max(numbers.max(), -numbers.min()) < EXACT:
+        if _is_narrow(numbers):
             return numbers, known
         self._wide = int in self.types
-        known &= np.isfinite(numbers)
+        known = known & np.isfinite(numbers)
+        self._is_complete = False
         return np.where(known, numbers, 0.0), known
 
     def truths(self) -> Truths:
         """Return the truths: 1 true, 0 false, −1 unknown."""
         if self._truths is None:
-            if self._values is None:
-                self._truths = np.full(len(self), -1, np.int8)
-            else:
-                self._truths = np.array([1 if v is True else 0 if v is False else -1 for v in self._values], np.int8)
+            if self._values is None or bool not in self.types:
+                return np.full(len(self), -1, np.int8)
+            self._truths = np.array([1 if v is True else 0 if v is False else -1 for v in self._values], np.int8)
         return self._truths
 
     def values(self) -> Sequence[Any]:

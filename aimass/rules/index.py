@@ -9,7 +9,9 @@ from aimass.rules import machine
 from aimass.rules.compiler import Compiler, Place, Step
 
 #: With fewer conditions that could be indexed, it is faster to compute them all.
-LEAST = 200
+LEAST = 100
+#: A clause is worth it if it takes no more than this share of the literals that its value is compared with.
+SHARE = 0.1
 
 
 @dataclass(slots=True)
@@ -69,7 +71,8 @@ def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tupl
         elif op in (machine.CODE, machine.LOOKUP):
             literals = compiler.coded[step.reads[0]]
             wanted = (right,) if op == machine.CODE else tuple(compiler.lookups[right][1])
-            yield len(wanted) / len(literals), row, wanted
+            if len(wanted) <= SHARE * len(literals):
+                yield len(wanted) / len(literals), row, wanted
 
 
 def _divided(compiler: Compiler, groups: Sequence[Group], roots: Sequence[Place | None]) -> list[Step]:

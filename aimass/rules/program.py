@@ -58,7 +58,8 @@ class Program:
         self._group_of = {step.writes: group for group in self._groups for step in group.steps}
         self._paths = list(dict.fromkeys(compiler.paths))
         self._roots = np.array([row for _, row in compiler.roots], np.int64)
-        self._indexed = np.array(sorted(answer for group in self._groups for _, answer in group.roots), np.int64)
+        indexed = [answer for group in self._groups for _, answer in group.roots]
+        self._scanned = np.setdiff1d(np.arange(len(conditions)), indexed)
         self._room: dict[str, Any] = {}
         self._run: Run | None = None
         self._answers: Truths = np.zeros((len(conditions), 0), np.int8)
@@ -79,10 +80,13 @@ class Program:
             for call in calls:
                 call(run)
             self._execute(run, stretch)
-        answers = self._answers = run.truths[self._roots]
         if self._groups and count:
-            answers[self._indexed] = 0
+            answers = np.zeros((len(self._roots), count), np.int8)
+            answers[self._scanned] = run.truths[self._roots[self._scanned]]
             self._execute_groups(run, answers)
+        else:
+            answers = run.truths[self._roots]
+        self._answers = answers
         return list(answers)
 
     def hits(self) -> tuple[Ints, Ints]:

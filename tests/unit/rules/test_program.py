@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from aimass.models.features import MISSING, getter
 from aimass.records import Anomaly, Estimate, Prediction
 from aimass.rules import calls
 from aimass.rules.columns import Column
+from aimass.rules.compiler import parts
 from aimass.rules.operators import before, same
 from aimass.rules.program import Program
 from aimass.rules.sight import Sight, judgement
@@ -204,8 +206,6 @@ def expected(asked: Sequence[Any], stream: Sequence[Prediction]) -> list[list[in
 
 
 def counting(node: Any) -> list[Any]:
-    from aimass.rules.compiler import parts
-
     return [part for part in parts(node) if isinstance(part, Call) and part.name == "count"]
 
 
@@ -213,7 +213,7 @@ def answers(asked: Sequence[Any], stream: Sequence[Prediction], cuts: Sequence[i
     program, state = Program(asked, Seen), MemoryState()
     found: list[list[int]] = [[] for _ in asked]
     borders = [0, *sorted({cut for cut in cuts if cut < len(stream)} - {0}), len(stream)]
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         for place, truths in enumerate(program.run(Sight(stream[start:stop]), state)):
             found[place] += truths.tolist()
     return found
