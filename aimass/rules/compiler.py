@@ -346,7 +346,7 @@ class Compiler:
             op = machine.LEAST if name == "least" else machine.GREATEST
             return self._instruction(op, one, other, to="numbers")
         if name == "tagged":
-            tag = getattr(node.arguments[0], "value", None)
+            tag = str(getattr(node.arguments[0], "value", ""))
             return self._value(lambda sight: Column.of_truths(sight.tags.get(tag, np.zeros(len(sight), np.int8))))
         arguments = tuple(self.column(argument) for argument in node.arguments)
         if name in PLAIN:

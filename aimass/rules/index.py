@@ -1,4 +1,8 @@
-"""Thousands of rules: those that ask for one literal of a field are looked at only where it occurs."""
+"""Thousands of rules: those that ask for one literal of a field are looked at only where it occurs.
+
+Where it does not, the condition is false, whatever else it asks. Where the field is missing, it may be unknown: there
+it is looked at, too. So an index changes nothing but the time that is taken.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ SHARE = 0.1
 
 @dataclass(slots=True)
 class Group:
-    """Conditions that can only be true where a value is one of some literals.
+    """Conditions that are false wherever a value is known and none of some literals.
 
     Parameters
     ----------
@@ -36,26 +40,18 @@ class Group:
     steps: list[Step] = field(default_factory=list)
 
 
-def grouped(compiler: Compiler, roots: Sequence[Place | None]) -> tuple[list[Step], list[Group]]:
-    """Divide the steps: those for all events, in their order, and groups of those for some.
-
-    Parameters
-    ----------
-    compiler
-        The compiled conditions.
-    roots
-        The row of each condition that may be indexed; ``None`` for one that may not.
-    """
+def grouped(compiler: Compiler) -> tuple[list[Step], list[Group]]:
+    """Divide the steps of compiled conditions: those for all events, in their order, and groups of those for some."""
     groups: dict[tuple[int, tuple[int, ...]], Group] = {}
-    for answer, root in enumerate(roots):
-        clause = None if root is None else min(_clauses(compiler, root), key=lambda one: one[0], default=None)
-        if root is not None and clause is not None:
+    for answer, root in enumerate(compiler.roots):
+        clause = min(_clauses(compiler, root), key=lambda one: one[0], default=None)
+        if clause is not None:
             group = groups.setdefault(clause[1:], Group(*clause[1:]))
             group.roots.append((root[1], answer))
     if sum(len(group.roots) for group in groups.values()) < LEAST:
         groups.clear()
     ordered = [groups[known] for known in sorted(groups)]
-    return _divided(compiler, ordered, roots), ordered
+    return _divided(compiler, ordered), ordered
 
 
 def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tuple[int, ...]]]:
@@ -75,7 +71,7 @@ def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tupl
                 yield len(wanted) / len(literals), row, wanted
 
 
-def _divided(compiler: Compiler, groups: Sequence[Group], roots: Sequence[Place | None]) -> list[Step]:
+def _divided(compiler: Compiler, groups: Sequence[Group]) -> list[Step]:
     """Give each group the instructions that are needed for its conditions alone; return the others."""
     ordered = sorted(compiler.steps, key=lambda step: step.when)
     if not groups:
@@ -94,9 +90,9 @@ def _divided(compiler: Compiler, groups: Sequence[Group], roots: Sequence[Place 
         for read in step.reads:
             _own(owners, read, owner)
         if step.order is not None:  # it may have to be done one by one, before any group is
-            for place in step.order[1:]:
-                if isinstance(place, tuple):
-                    _own(owners, place, _ALL)
+            for side in step.order[1:]:
+                if isinstance(side, tuple):
+                    _own(owners, side, _ALL)
         (common if owner == _ALL else groups[owner].steps).append(step)
     common.reverse()
     for group in groups:

@@ -28,9 +28,9 @@ class Stretch:
     pairs: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        sides = [[one[1] for one in order[1:] if _is_column(one)] for _, order in self.orders]
-        self.columns = sorted({int(row) for rows in sides for row in rows})
-        self.pairs = sorted({int(row) for rows in sides for row in rows if len(rows) == 2})
+        sides = [_columns(order) for _, order in self.orders]
+        self.columns = sorted({row for rows in sides for row in rows})
+        self.pairs = sorted({row for rows in sides for row in rows if len(rows) == 2})
 
     def odd(self, run: Run) -> list[tuple[int, Order]]:
         """Return the orders that must be found one by one in this batch: of wide numbers, and of texts."""
@@ -42,12 +42,13 @@ class Stretch:
         return [(i, order) for i, order in self.orders if _is_odd(run, order)]
 
 
-def _is_column(place: object) -> bool:
-    return isinstance(place, tuple) and place[0] == "columns"
+def _columns(order: Order) -> list[int]:
+    """Return which of the two values are columns, and so may be of any type."""
+    return [one[1] for one in order[1:] if isinstance(one, tuple) and one[0] == "columns"]
 
 
 def _is_odd(run: Run, order: Order) -> bool:
-    columns = [run.columns[one[1]] for one in order[1:] if isinstance(one, tuple) and one[0] == "columns"]
+    columns = [run.columns[row] for row in _columns(order)]
     if any(column.is_wide for column in columns):
         return True
     return len(columns) == 2 and all(str in column.types for column in columns)
@@ -98,8 +99,11 @@ def linked(compiler: Compiler, common: Sequence[Step], groups: Sequence[Group]) 
             calls = [step.do for step in steps if step.do is not None]
     if calls:
         phases.append((calls, linker.add(())))
-    rows, wanted, roots = [], [], []
-    start, orders = len(linker.code), []
+    rows: list[tuple[int, ...]] = []
+    wanted: list[int] = []
+    roots: list[tuple[int, int]] = []
+    orders: list[tuple[int, Order]] = []
+    start = len(linker.code)
     for group in groups:
         stretch = linker.add(group.steps)
         orders += stretch.orders
@@ -130,7 +134,8 @@ class _Linker:
 
     def add(self, steps: Iterable[Step]) -> Stretch:
         """Lay out instructions behind the last ones."""
-        start, orders = len(self.code), []
+        start = len(self.code)
+        orders: list[tuple[int, Order]] = []
         for step in steps:
             op, out, left, right = step.code
             if op == machine.LOOKUP:

@@ -249,7 +249,7 @@ def execute_groups(
     roots: Code,
     answers: Truths,
 ) -> None:
-    """Carry out each group of instructions for the events that bear a code of the group, and note which roots are true.
+    """Carry out each group of instructions for the events that bear a code of the group or none, and note its roots.
 
     A group is ``(row of codes, first and last of its wanted codes, of its instructions, of its roots)``, a root ``(row
     of truths, row of answers)``. Groups of one row of codes stand together.
@@ -262,10 +262,12 @@ def execute_groups(
         if groups[g, 0] != row:
             row = groups[g, 0]
             starts = _sorted(codes[row], order)
-        count = 0
+        count = starts[1]
+        events[:count] = order[:count]
         for w in range(groups[g, 1], groups[g, 2]):
-            if wanted[w] + 1 < len(starts):
-                for k in range(starts[wanted[w]], starts[wanted[w] + 1]):
+            bucket = wanted[w] + 1
+            if bucket + 1 < len(starts):
+                for k in range(starts[bucket], starts[bucket + 1]):
                     events[count] = order[k]
                     count += 1
         if count == 0:
@@ -278,21 +280,41 @@ def execute_groups(
         for r in range(groups[g, 5], groups[g, 6]):
             said, answer = truths[roots[r, 0]], answers[roots[r, 1]]
             for k in range(count):
-                answer[events[k]] = said[events[k]] == 1
+                answer[events[k]] = said[events[k]]
 
 
 @kernel
 def _sorted(codes: Codes, order: Ints) -> Ints:
-    """Order the events by their code, from 0; return where each code begins (a counting sort)."""
-    starts = np.zeros(max(codes.max(), 0) + 2, np.int64)
+    """Order the events by their code, from −1; return where each code begins (a counting sort)."""
+    starts = np.zeros(codes.max() + 3, np.int64)
     for one in codes:
-        if one >= 0:
-            starts[one + 1] += 1
+        starts[one + 2] += 1
     for c in range(1, len(starts)):
         starts[c] += starts[c - 1]
     at = starts.copy()
     for j in range(len(codes)):
-        if codes[j] >= 0:
-            order[at[codes[j]]] = j
-            at[codes[j]] += 1
+        order[at[codes[j] + 1]] = j
+        at[codes[j] + 1] += 1
     return starts
+
+
+@kernel
+def hits(answers: Truths) -> tuple[Ints, Ints]:
+    """Return where conditions are true: their places, in order, and the events."""
+    counts = np.zeros(len(answers), np.int64)
+    for i in range(len(answers)):
+        row, count = answers[i], 0
+        for j in range(len(row)):
+            count += row[j] == 1
+        counts[i] = count
+    total = counts.sum()
+    places, events = np.empty(total, np.int64), np.empty(total, np.int64)
+    at = 0
+    for i in range(len(answers)):
+        if counts[i] == 0:
+            continue
+        for j in range(answers.shape[1]):
+            if answers[i, j] == 1:
+                places[at], events[at] = i, j
+                at += 1
+    return places, events

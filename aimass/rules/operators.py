@@ -77,7 +77,7 @@ def equal(left: Column, right: Column) -> Truths:
     if left.types == _TEXT == right.types:
         return np.fromiter(map(operator.eq, left.values(), right.values()), np.int8, len(left))
     if left.types <= NUMERIC and right.types <= NUMERIC and not left.is_wide and not right.is_wide:
-        return (left.numbers()[0] == right.numbers()[0]).astype(np.int8)
+        return np.equal(left.numbers()[0], right.numbers()[0]).astype(np.int8)
     return np.fromiter(map(same, left.values(), right.values()), np.int8, len(left))
 
 

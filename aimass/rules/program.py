@@ -11,20 +11,19 @@ from aimass.models.kernel import Ints
 from aimass.rules import machine
 from aimass.rules.calls import Memory
 from aimass.rules.columns import Column, Truths
-from aimass.rules.compiler import Compiler, Place, Run, parts
+from aimass.rules.compiler import Compiler, Run
 from aimass.rules.index import grouped
 from aimass.rules.linker import Stretch, linked, one_by_one
 from aimass.rules.sight import Sight
-from aimass.rules.syntax import Any_, Call, Captured, Number, Text, Truth
+from aimass.rules.syntax import Any_, Call, Number, Text, Truth
 from aimass.state import State
 
 
 class Program:
     """Conditions, ready to be asked of batches.
 
-    Where a condition is true, it says 1. Where it is not, it says 0 or −1 (unknown); one that is indexed says 0 for
-    both (see `aimass.rules.index`). What earlier steps of a pattern captured is unknown here, so that a step that asks
-    for it can be true where its condition says −1; such a condition is never indexed.
+    Where many ask for literals of a field, they are indexed (see `aimass.rules.index`). What earlier steps of a pattern
+    captured is unknown here: a step that asks for it may be true where its condition says −1.
 
     Parameters
     ----------
@@ -49,11 +48,9 @@ class Program:
 
     def __init__(self, conditions: Sequence[Any_], memory: Callable[[Call], Memory]) -> None:
         compiler = self._compiler = Compiler(memory)
-        may: list[Place | None] = []
         for condition in conditions:
-            root = compiler.condition(condition)
-            may.append(None if any(isinstance(part, Captured) for part in parts(condition)) else root)
-        common, self._groups = grouped(compiler, may)
+            compiler.condition(condition)
+        common, self._groups = grouped(compiler)
         self._linked = linked(compiler, common, self._groups)
         self._group_of = {step.writes: group for group in self._groups for step in group.steps}
         self._paths = list(dict.fromkeys(compiler.paths))
@@ -62,11 +59,13 @@ class Program:
         self._scanned = np.setdiff1d(np.arange(len(conditions)), indexed)
         self._room: dict[str, Any] = {}
         self._run: Run | None = None
+        self._shown: dict[Any_, Column] = {}
         self._answers: Truths = np.zeros((len(conditions), 0), np.int8)
 
     def run(self, sight: Sight, state: State) -> list[Truths]:
-        """Ask every condition of every event; let every memory learn them. The arrays are the caller's to keep."""
+        """Ask every condition of every event, and let every memory learn them: 1 true, 0 false, −1 unknown."""
         count, counts = len(sight), self._compiler.counts
+        self._shown.clear()
         sight.find(self._paths)
         run = self._run = Run(
             sight,
@@ -91,14 +90,19 @@ class Program:
 
     def hits(self) -> tuple[Ints, Ints]:
         """Return where conditions were true in the last run: their places, and beside them those of the events."""
-        found = np.nonzero(self._answers == 1)
-        return found[0], found[1]
+        return machine.hits(self._answers)
 
     def value(self, node: Any_) -> Column:
         """Return the values that a part of a condition had in the last run.
 
         What only indexed conditions ask for is known where their literals occurred.
         """
+        found = self._shown.get(node)
+        if found is None:
+            found = self._shown[node] = self._value(node)
+        return found
+
+    def _value(self, node: Any_) -> Column:
         run = self._run
         if run is None or isinstance(node, Number | Text | Truth):
             return Column.of_values([getattr(node, "value", None)] * self._answers.shape[1])
@@ -107,7 +111,7 @@ class Program:
         group = self._group_of.get(place)
         if group is None:
             return column
-        occurred = np.isin(run.codes[group.codes], group.wanted)
+        occurred = np.isin(run.codes[group.codes], (-1, *group.wanted))
         if place[0] == "truths":
             return Column.of_truths(np.where(occurred, column.truths(), np.int8(-1)))
         numbers, known = column.numbers()
