@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from aimass.models.features import MISSING
-from aimass.models.kernel import Floats
 from aimass.rules import machine
 from aimass.rules.calls import PLAIN, Memory
-from aimass.rules.columns import EXACT, Codes, Column, Literals, Truths, as_float
+from aimass.rules.columns import EXACT, Column, Literals, Truths, as_float
 from aimass.rules.functions import FUNCTIONS
 from aimass.rules.operators import equal, ordered
 from aimass.rules.sight import Sight
+from aimass.rules.steps import Place, Run, Steps
 from aimass.rules.syntax import (
     Among,
     Any_,
@@ -31,57 +31,12 @@ from aimass.rules.syntax import (
     Unary,
 )
 from aimass.rules.vocabulary import PROFILE_VALUES, VALUE_KINDS
-from aimass.state import State
 
 _ARITHMETIC = {"+": machine.ADD, "-": machine.SUB, "*": machine.MUL, "/": machine.DIV}
 _ORDER = {">": machine.GT, ">=": machine.GE, "<": machine.LT, "<=": machine.LE}
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _JOINED = {"and": machine.AND, "or": machine.OR}
 _LITERAL = (Number, Text, Truth)
-
-#: Where a value stands: in a row of ``numbers``, ``truths`` or ``codes``, or in ``columns``.
-Place = tuple[str, int]
-#: An order of two values, the right one maybe a literal.
-Order = tuple[str, Place, Place | Number]
-
-
-@dataclass(slots=True)
-class Run:
-    """A batch while it is looked at."""
-
-    sight: Sight
-    state: State
-    columns: list[Column]
-    numbers: Floats
-    truths: Truths
-    codes: Codes
-
-    def column(self, place: Place) -> Column:
-        """Return what stands at a place as a column of its own."""
-        where, row = place
-        if where == "columns":
-            return self.columns[row]
-        if where == "truths":
-            return Column.of_truths(self.truths[row].copy())
-        numbers = self.numbers[row]
-        return Column.of_numbers(numbers, ~np.isnan(numbers))
-
-
-@dataclass(slots=True)
-class Step:
-    """Something to be done once a batch: an instruction of the machine, or, where ``do`` is, a call of it.
-
-    ``when`` orders them: even for calls, odd for instructions, later than what it ``reads``.
-    """
-
-    when: int
-    reads: tuple[Place, ...]
-    writes: Place
-    code: tuple[int, int, int, int] = (0, 0, 0, 0)
-    constant: float = 0.0
-    do: Callable[[Run], None] | None = None
-    #: For an order of two values that may be texts or wide: how it is done one by one.
-    order: Order | None = None
 
 
 @dataclass(slots=True)
@@ -95,7 +50,7 @@ class Compiler:
     """
 
     memory: Callable[[Call], Memory]
-    steps: list[Step] = field(default_factory=list)
+    steps: Steps = field(default_factory=Steps)
     #: For each instruction that looks an answer up: among which literals, and the codes that are true.
     lookups: list[tuple[Literals, list[int]]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -103,11 +58,7 @@ class Compiler:
     native: dict[Any_, Place] = field(default_factory=dict)
     #: What the codes in a row stand for.
     coded: dict[Place, Literals] = field(default_factory=dict)
-    #: The step that fills each place.
-    writer: dict[Place, Step] = field(default_factory=dict)
     roots: list[Place] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("numbers", "truths", "codes", "columns"), 0))
-    _views: dict[Any, Place] = field(default_factory=dict)
 
     def condition(self, node: Any_) -> Place:
         """Compile a condition; return its row of truths."""
@@ -122,32 +73,32 @@ class Compiler:
     def number(self, node: Any_) -> Place:
         """Return the row of numbers of a value."""
         if isinstance(node, Number):
-            return self._instruction(machine.FILL, constant=as_float(node.value), to="numbers")
+            return self.steps.instruction(machine.FILL, constant=as_float(node.value), to="numbers")
         place = self.native.get(node)
         if place is None or place[0] == "truths":
-            return self._instruction(machine.FILL, constant=np.nan, to="numbers")
+            return self.steps.instruction(machine.FILL, constant=np.nan, to="numbers")
         if place[0] == "numbers":
             return place
 
         def load(run: Run, row: int, column: int = place[1]) -> None:
             run.numbers[row] = run.columns[column].floats()
 
-        return self._view("numbers", place, load)
+        return self.steps.view("numbers", place, load)
 
     def truth(self, node: Any_) -> Place:
         """Return the row of truths of a value."""
         if isinstance(node, Truth):
-            return self._instruction(machine.SAY, right=int(node.value), to="truths")
+            return self.steps.instruction(machine.SAY, right=int(node.value), to="truths")
         place = self.native.get(node)
         if place is None or place[0] == "numbers":
-            return self._instruction(machine.SAY, right=-1, to="truths")
+            return self.steps.instruction(machine.SAY, right=-1, to="truths")
         if place[0] == "truths":
             return place
 
         def load(run: Run, row: int, column: int = place[1]) -> None:
             run.truths[row] = run.columns[column].truths()
 
-        return self._view("truths", place, load)
+        return self.steps.view("truths", place, load)
 
     def column(self, node: Any_) -> Place:
         """Return the column of a value."""
@@ -157,7 +108,7 @@ class Compiler:
             def fill(run: Run, row: int) -> None:
                 run.columns[row] = Column.of_values([value] * len(run.sight))
 
-            return self._view("columns", node, fill)
+            return self.steps.view("columns", node, fill)
         place = self.native[node]
         if place[0] == "columns":
             return place
@@ -165,7 +116,7 @@ class Compiler:
         def load(run: Run, row: int) -> None:
             run.columns[row] = run.column(place)
 
-        return self._view("columns", place, load)
+        return self.steps.view("columns", place, load)
 
     def code(self, node: Any_) -> tuple[Place, Literals]:
         """Return the row of codes of a value that is compared with literals, and those."""
@@ -175,58 +126,8 @@ class Compiler:
         def load(run: Run, row: int) -> None:
             run.codes[row] = literals.codes(run.columns[column[1]])
 
-        place = self._view("codes", column, load)
+        place = self.steps.view("codes", column, load)
         return place, self.coded.setdefault(place, literals)
-
-    # How steps are made.
-
-    def _new(self, where: str) -> Place:
-        self.counts[where] += 1
-        return where, self.counts[where] - 1
-
-    def _add(self, step: Step) -> Place:
-        self.steps.append(step)
-        self.writer[step.writes] = step
-        return step.writes
-
-    def _call(self, to: str, reads: tuple[Place, ...], do: Callable[[Run, int], None]) -> Place:
-        """Add a call; ``do`` gets the batch, and the row or the column that it is to fill."""
-        when = max((self.writer[one].when for one in reads), default=0)
-        place = self._new(to)
-        row = place[1]
-        return self._add(Step(when + when % 2, reads, place, do=lambda run: do(run, row)))
-
-    def _view(self, to: str, source: Any, do: Callable[[Run, int], None]) -> Place:
-        """Add a call that shows a value in another form, unless there is one."""
-        found = self._views.get((to, source))
-        if found is None:
-            reads = (source,) if isinstance(source, tuple) else ()
-            found = self._views[to, source] = self._call(to, reads, do)
-        return found
-
-    def _instruction(
-        self,
-        op: int,
-        left: Place | None = None,
-        right: Place | int | None = None,
-        constant: float | None = None,
-        *,
-        to: str,
-        order: Order | None = None,
-    ) -> Place:
-        """Add an instruction, unless there is the same."""
-        known = (op, left, right, str(constant), order)
-        found = self._views.get(known)
-        if found is not None:
-            return found
-        reads = tuple(one for one in (left, right) if isinstance(one, tuple))
-        when = max((self.writer[one].when for one in reads), default=1)
-        rows = [one[1] if isinstance(one, tuple) else one or 0 for one in (left, right)]
-        place = self._views[known] = self._new(to)
-        if constant is not None and left is not None:
-            op += machine.CONSTANT
-        code = op, place[1], rows[0], rows[1]
-        return self._add(Step(when | 1, reads, place, code, constant or 0.0, order=order))
 
     # What each kind of part means.
 
@@ -242,8 +143,8 @@ class Compiler:
             return self._compile_call(node)
         if isinstance(node, Unary):
             if node.op == "not":
-                return self._instruction(machine.NOT, self.truth(node.operand), to="truths")
-            return self._instruction(machine.MUL, self.number(node.operand), constant=-1.0, to="numbers")
+                return self.steps.instruction(machine.NOT, self.truth(node.operand), to="truths")
+            return self.steps.instruction(machine.MUL, self.number(node.operand), constant=-1.0, to="numbers")
         if isinstance(node, Binary):
             return self._compile_binary(node)
         if isinstance(node, Among):
@@ -256,26 +157,26 @@ class Compiler:
         def load(run: Run, row: int) -> None:
             run.columns[row] = find(run.sight)
 
-        return self._call("columns", (), load)
+        return self.steps.call("columns", (), load)
 
     def _compile_binary(self, node: Binary) -> Place:
         op, left, right = node.op, node.left, node.right
         if op in _JOINED:
-            return self._instruction(_JOINED[op], self.truth(left), self.truth(right), to="truths")
+            return self.steps.instruction(_JOINED[op], self.truth(left), self.truth(right), to="truths")
         if op in _ARITHMETIC:
             return self._arithmetic(_ARITHMETIC[op], left, right)
         if op == "==":
             return self._equal(left, right)
         if op == "!=":
-            return self._instruction(machine.NOT, self._equal(left, right), to="truths")
+            return self.steps.instruction(machine.NOT, self._equal(left, right), to="truths")
         return self._ordered(op, left, right)
 
     def _arithmetic(self, op: int, left: Any_, right: Any_) -> Place:
         if isinstance(left, Number) and op in (machine.ADD, machine.MUL):
             left, right = right, left
         if isinstance(right, Number):
-            return self._instruction(op, self.number(left), constant=as_float(right.value), to="numbers")
-        return self._instruction(op, self.number(left), self.number(right), to="numbers")
+            return self.steps.instruction(op, self.number(left), constant=as_float(right.value), to="numbers")
+        return self.steps.instruction(op, self.number(left), self.number(right), to="numbers")
 
     def _ordered(self, op: str, left: Any_, right: Any_) -> Place:
         if isinstance(left, _LITERAL) and not isinstance(right, _LITERAL):
@@ -288,10 +189,10 @@ class Compiler:
             order = op, self.native[left], right if isinstance(right, Number) else self.native[right]
         if isinstance(right, Number):
             value = as_float(right.value)
-            return self._instruction(_ORDER[op], self.number(left), constant=value, to="truths", order=order)
+            return self.steps.instruction(_ORDER[op], self.number(left), constant=value, to="truths", order=order)
         if op in ("<", "<="):
             left, right, op = right, left, _TURNED[op]
-        return self._instruction(_ORDER[op], self.number(left), self.number(right), to="truths", order=order)
+        return self.steps.instruction(_ORDER[op], self.number(left), self.number(right), to="truths", order=order)
 
     def _equal(self, left: Any_, right: Any_) -> Place:
         if isinstance(left, _LITERAL) and not isinstance(right, _LITERAL):
@@ -299,11 +200,11 @@ class Compiler:
         if kind_of(left) == kind_of(right) == "number" and not _is_wide(left) and not _is_wide(right):
             if isinstance(right, Number):
                 constant = as_float(right.value)
-                return self._instruction(machine.EQ, self.number(left), constant=constant, to="truths")
-            return self._instruction(machine.EQ, self.number(left), self.number(right), to="truths")
+                return self.steps.instruction(machine.EQ, self.number(left), constant=constant, to="truths")
+            return self.steps.instruction(machine.EQ, self.number(left), self.number(right), to="truths")
         if isinstance(right, _LITERAL):
             codes, literals = self.code(left)
-            return self._instruction(machine.CODE, codes, literals.code(right.value), to="truths")
+            return self.steps.instruction(machine.CODE, codes, literals.code(right.value), to="truths")
         return self._compared(left, right, equal)
 
     def _compared(self, left: Any_, right: Any_, compare: Callable[[Column, Column], Truths]) -> Place:
@@ -312,15 +213,15 @@ class Compiler:
         def run_(run: Run, row: int) -> None:
             run.truths[row] = compare(run.columns[one[1]], run.columns[other[1]])
 
-        return self._call("truths", (one, other), run_)
+        return self.steps.call("truths", (one, other), run_)
 
     def _among(self, operand: Any_, options: Sequence[Any]) -> Place:
         codes, literals = self.code(operand)
         wanted = sorted({literals.code(option) for option in options})
         if len(wanted) == 1:
-            return self._instruction(machine.CODE, codes, wanted[0], to="truths")
+            return self.steps.instruction(machine.CODE, codes, wanted[0], to="truths")
         self.lookups.append((literals, wanted))
-        return self._instruction(machine.LOOKUP, codes, len(self.lookups) - 1, to="truths")
+        return self.steps.instruction(machine.LOOKUP, codes, len(self.lookups) - 1, to="truths")
 
     def _table(self, node: Table) -> Place:
         tests = tuple(self.truth(row.when) for row in node.rows)
@@ -333,18 +234,18 @@ class Compiler:
                 first[run.truths[tests[place][1]] == 1] = place
             run.columns[row] = Column.of_values([outcomes[place] for place in first.tolist()])
 
-        return self._call("columns", tests, run_)
+        return self.steps.call("columns", tests, run_)
 
     def _compile_call(self, node: Call) -> Place:
         name = node.name
         if name == "abs":
             one = self.number(node.arguments[0])
-            less = self._instruction(machine.MUL, one, constant=-1.0, to="numbers")
-            return self._instruction(machine.GREATEST, one, less, to="numbers")
+            less = self.steps.instruction(machine.MUL, one, constant=-1.0, to="numbers")
+            return self.steps.instruction(machine.GREATEST, one, less, to="numbers")
         if name in ("least", "greatest"):
             one, other = (self.number(argument) for argument in node.arguments)
             op = machine.LEAST if name == "least" else machine.GREATEST
-            return self._instruction(op, one, other, to="numbers")
+            return self.steps.instruction(op, one, other, to="numbers")
         if name == "tagged":
             tag = str(getattr(node.arguments[0], "value", ""))
             return self._value(lambda sight: Column.of_truths(sight.tags.get(tag, np.zeros(len(sight), np.int8))))
@@ -355,7 +256,7 @@ class Compiler:
             def compute(run: Run, row: int) -> None:
                 run.columns[row] = plain(run.sight, [run.columns[place[1]] for place in arguments])
 
-            return self._call("columns", arguments, compute)
+            return self.steps.call("columns", arguments, compute)
         where = () if node.where is None else (self.truth(node.where),)
         memory = self.memory(node)
 
@@ -364,7 +265,7 @@ class Compiler:
             values = [run.columns[place[1]] for place in arguments]
             run.columns[row] = memory.run(run.sight, values, counted, run.state)
 
-        return self._call("columns", arguments + where, remember)
+        return self.steps.call("columns", arguments + where, remember)
 
 
 def _unknown(sight: Sight) -> Column:

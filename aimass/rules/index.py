@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aimass.rules import machine
-from aimass.rules.compiler import Compiler, Place, Step
+from aimass.rules.compiler import Compiler
+from aimass.rules.steps import Place, Step
 
 #: With fewer conditions that could be indexed, it is faster to compute them all.
 LEAST = 100
@@ -58,7 +59,7 @@ def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tupl
     """Yield the equalities that must all be true, each with the share of literals that it takes."""
     waiting = [root]
     while waiting:
-        step = compiler.writer[waiting.pop()]
+        step = compiler.steps.writer[waiting.pop()]
         if step.do is not None:
             continue
         op, _, row, right = step.code
@@ -73,7 +74,7 @@ def _clauses(compiler: Compiler, root: Place) -> Iterator[tuple[float, int, tupl
 
 def _divided(compiler: Compiler, groups: Sequence[Group]) -> list[Step]:
     """Give each group the instructions that are needed for its conditions alone; return the others."""
-    ordered = sorted(compiler.steps, key=lambda step: step.when)
+    ordered = sorted(compiler.steps.made, key=lambda step: step.when)
     if not groups:
         return ordered
     owners: dict[Place, int] = {}

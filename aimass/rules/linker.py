@@ -11,10 +11,11 @@ import numpy as np
 from aimass.models.kernel import Bools, Floats
 from aimass.rules import machine
 from aimass.rules.columns import Column, Truths
-from aimass.rules.compiler import Compiler, Order, Place, Run, Step
+from aimass.rules.compiler import Compiler
 from aimass.rules.index import Group
 from aimass.rules.machine import Code
 from aimass.rules.operators import ordered
+from aimass.rules.steps import Order, Place, Run, Step
 
 
 @dataclass(slots=True)

@@ -11,10 +11,11 @@ from aimass.models.kernel import Ints
 from aimass.rules import machine
 from aimass.rules.calls import Memory
 from aimass.rules.columns import Column, Truths
-from aimass.rules.compiler import Compiler, Run
+from aimass.rules.compiler import Compiler
 from aimass.rules.index import grouped
 from aimass.rules.linker import Stretch, linked, one_by_one
 from aimass.rules.sight import Sight
+from aimass.rules.steps import Run
 from aimass.rules.syntax import Any_, Call, Number, Text, Truth
 from aimass.state import State
 
@@ -64,7 +65,7 @@ class Program:
 
     def run(self, sight: Sight, state: State) -> list[Truths]:
         """Ask every condition of every event, and let every memory learn them: 1 true, 0 false, −1 unknown."""
-        count, counts = len(sight), self._compiler.counts
+        count, counts = len(sight), self._compiler.steps.counts
         self._shown.clear()
         sight.find(self._paths)
         run = self._run = Run(
@@ -119,7 +120,7 @@ class Program:
 
     def _buffer(self, name: str, count: int, kind: Any) -> Any:
         """Return room for the rows of a batch; the same as long as it is large enough, for fresh memory is slow."""
-        rows = max(1, self._compiler.counts[name])
+        rows = max(1, self._compiler.steps.counts[name])
         room = self._room.get(name)
         if room is None or len(room) < rows * count:
             room = self._room[name] = np.zeros(rows * count, kind)

@@ -124,7 +124,7 @@ def judgement(prediction: Prediction, kind: str, name: str, attribute: str) -> A
     if kind == "detector":
         return getattr(prediction.anomalies.get(name), attribute, MISSING)
     if attribute == "drift":
-        return getattr(prediction, "drifts", {}).get(name, MISSING)
+        return prediction.drifts.get(name, MISSING)
     estimate = prediction.estimates.get(name)
     if attribute != "disagreement":
         return getattr(estimate, attribute, MISSING)
