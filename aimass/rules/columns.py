@@ -160,11 +160,11 @@ class Column:
 
 
 def as_float(value: float) -> float:
-    """Return a number as a float: infinite where no float is as large."""
+    """Return a number as a float; NaN where no float is as large."""
     try:
         return float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.nan
 
 
 class Literals:

@@ -31,6 +31,7 @@ from aimass.rules.syntax import (
     Unary,
 )
 from aimass.rules.vocabulary import PROFILE_VALUES, VALUE_KINDS
+from aimass.rules.walk import children
 
 _ARITHMETIC = {"+": machine.ADD, "-": machine.SUB, "*": machine.MUL, "/": machine.DIV}
 _ORDER = {">": machine.GT, ">=": machine.GE, "<": machine.LT, "<=": machine.LE}
@@ -295,19 +296,6 @@ def kind_of(node: Any_) -> str:
     if isinstance(node, Binary):
         return "number" if node.op in _ARITHMETIC else "truth"
     return "any"
-
-
-def children(node: Any_) -> tuple[Any_, ...]:
-    """Return the parts that a part is made of."""
-    if isinstance(node, Call):
-        return node.arguments if node.where is None else (*node.arguments, node.where)
-    if isinstance(node, Unary | Among):
-        return (node.operand,)
-    if isinstance(node, Binary):
-        return node.left, node.right
-    if isinstance(node, Table):
-        return tuple(row.when for row in node.rows)
-    return ()
 
 
 def parts(node: Any_) -> Iterator[Any_]:
