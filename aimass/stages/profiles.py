@@ -173,13 +173,13 @@ class Tags:
     def give(self, key: str, name: str, until: float, state: State) -> None:
         """Give a key a tag; one that it has already lasts as long as the longer of both."""
         known = self._known(key, state)
-        known.tags[name] = max(until, known.tags.get(name, -math.inf))
+        known.tags[name] = max(float(until), known.tags.get(name, -math.inf))
         state.objects(self.spec).put(key, known)
 
     def pin(self, key: str, item: str, until: float, rule: str, state: State) -> None:
         """Pin an item for a key; of two rules that pin it, that which lasts longer is said to be why."""
         known = self._known(key, state)
-        known.pins[item] = max((until, rule), known.pins.get(item, (-math.inf, "")))
+        known.pins[item] = max((float(until), rule), known.pins.get(item, (-math.inf, "")))
         state.objects(self.spec).put(key, known)
 
     def _known(self, key: str, state: State) -> Known:
