@@ -20,7 +20,15 @@ Codes = npt.NDArray[np.int32]
 NUMERIC = frozenset((float, int))
 #: Beyond this, floats no longer tell whole numbers apart.
 EXACT = 2**53
+_LARGEST = float(np.finfo(np.float64).max)
 _UNHASHABLE = frozenset((list, dict))
+
+
+@kernel
+def _pour(numbers: Floats, known: Bools, into: Floats) -> None:
+    for i in range(len(into)):
+        is_number = known[i] and abs(numbers[i]) <= _LARGEST
+        into[i] = numbers[i] if is_number else np.nan
 
 
 @kernel
@@ -44,7 +52,7 @@ class Column:
     ([True, False, False, False], [-1, -1, -1, 1])
     """
 
-    __slots__ = ("_is_complete", "_known", "_numbers", "_truths", "_types", "_values", "_wide")
+    __slots__ = ("_is_complete", "_is_raw", "_known", "_numbers", "_truths", "_types", "_values", "_wide")
 
     def __init__(self) -> None:
         self._numbers: Floats | None = None
@@ -53,14 +61,16 @@ class Column:
         self._values: Sequence[Any] | None = None
         self._types: frozenset[type] | None = None
         self._wide = False
+        self._is_raw = False  # whether its numbers may be infinite, and are not yet 0 where they are unknown
         self._is_complete = False  # whether all are known to be numbers, without a look at each
 
     @classmethod
     def of_numbers(cls, numbers: Floats, known: Bools) -> Column:
         """Return a column of numbers; what is infinite or no number becomes unknown."""
         made = cls()
-        made._known = known & np.isfinite(numbers)
-        made._numbers = np.where(made._known, numbers, 0.0)
+        made._numbers = np.ascontiguousarray(numbers, np.float64)
+        made._known = np.ascontiguousarray(known, np.bool_)
+        made._is_raw = True
         return made
 
     @classmethod
@@ -87,6 +97,8 @@ class Column:
     @property
     def is_wide(self) -> bool:
         """Whether it holds whole numbers that floats cannot tell apart: compare its `values` one by one."""
+        if self._is_raw:
+            return False
         self.numbers()
         return self._wide
 
@@ -94,12 +106,22 @@ class Column:
         """Return the numbers, and where they are known; 0 where not."""
         if self._numbers is None or self._known is None:
             self._numbers, self._known = self._as_numbers()
+        elif self._is_raw:
+            self._known = self._known & np.isfinite(self._numbers)
+            self._numbers = np.where(self._known, self._numbers, 0.0)
+            self._is_raw = False
         return self._numbers, self._known
 
-    def floats(self) -> Floats:
-        """Return the numbers; NaN where unknown."""
+    def pour(self, into: Floats) -> None:
+        """Write the numbers into a row; NaN where unknown."""
+        if self._is_raw and self._numbers is not None and self._known is not None:
+            _pour(self._numbers, self._known, into)
+            return
         numbers, known = self.numbers()
-        return numbers if self._is_complete or known.all() else np.where(known, numbers, np.nan)
+        if self._is_complete:
+            into[:] = numbers
+        else:
+            _pour(numbers, known, into)
 
     def _as_numbers(self) -> tuple[Floats, Bools]:
         values, count = self._values, len(self)
@@ -145,7 +167,8 @@ class Column:
         """Return the column of some of the events."""
         made = Column()
         if self._numbers is not None and self._known is not None:
-            made._numbers, made._known, made._wide = self._numbers[indices], self._known[indices], self._wide
+            made._numbers, made._known = self._numbers[indices], self._known[indices]
+            made._wide, made._is_raw = self._wide, self._is_raw
         if self._truths is not None:
             made._truths = self._truths[indices]
         if self._values is not None:

@@ -82,7 +82,7 @@ class Compiler:
             return place
 
         def load(run: Run, row: int, column: int = place[1]) -> None:
-            run.numbers[row] = run.columns[column].floats()
+            run.columns[column].pour(run.numbers[row])
 
         return self.steps.view("numbers", place, load)
 
@@ -187,13 +187,16 @@ class Compiler:
             return self._compared(left, right, lambda one, other: ordered(op, one, other))
         order = None
         if "any" in kinds:
-            order = op, self.native[left], right if isinstance(right, Number) else self.native[right]
+            order = op, self._side(left), right if isinstance(right, Number) else self._side(right)
         if isinstance(right, Number):
             value = as_float(right.value)
             return self.steps.instruction(_ORDER[op], self.number(left), constant=value, to="truths", order=order)
         if op in ("<", "<="):
             left, right, op = right, left, _TURNED[op]
         return self.steps.instruction(_ORDER[op], self.number(left), self.number(right), to="truths", order=order)
+
+    def _side(self, node: Any_) -> Place:
+        return self.native[node] if kind_of(node) == "any" else self.number(node)
 
     def _equal(self, left: Any_, right: Any_) -> Place:
         if isinstance(left, _LITERAL) and not isinstance(right, _LITERAL):

@@ -38,10 +38,17 @@ def test_only_numbers_that_floats_can_hold_are_numbers(given_values: list[Any]) 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(values))
-def test_floats_are_the_numbers_and_nothing_elsewhere(given_values: list[Any]) -> None:
-    column = Column.of_values(given_values)
+def test_numbers_are_poured_with_nothing_where_there_is_none(given_values: list[Any]) -> None:
+    column, row = Column.of_values(given_values), np.zeros(len(given_values))
+    column.pour(row)
     numbers, known = column.numbers()
-    assert np.array_equal(column.floats(), np.where(known, numbers, np.nan), equal_nan=True)
+    assert np.array_equal(row, np.where(known, numbers, np.nan), equal_nan=True)
+
+
+def test_what_is_infinite_is_poured_as_nothing() -> None:
+    row = np.zeros(3)
+    Column.of_numbers(np.array([1.0, np.inf, 2.0]), np.array([True, True, False])).pour(row)
+    assert np.array_equal(row, [1.0, np.nan, np.nan], equal_nan=True)
 
 
 def test_whole_numbers_beyond_what_floats_hold_make_a_column_wide() -> None:
