@@ -21,7 +21,10 @@ def right(op: int) -> st.SearchStrategy[int]:
     return plain.get(op, rows)
 
 
-instructions = st.sampled_from(OPS).flatmap(lambda op: st.tuples(st.just(op), rows, rows, right(op), numbers))
+finite = numbers.filter(np.isfinite)
+instructions = st.sampled_from(OPS).flatmap(
+    lambda op: st.tuples(st.just(op), rows, rows, right(op), finite if op >= machine.CONSTANT else numbers)
+)
 LOOKUP = np.array([-1, 0, 1, 0, 1, -1, 0, 0, 1, 1], np.int8)
 
 
