@@ -135,20 +135,21 @@ def estimate(table: Logged, policy: str) -> Estimates:
     weights = targets / table.probabilities if len(targets) else targets
     return Estimates(
         policy,
-        _mean(weights * table.rewards),
+        mean(weights * table.rewards),
         _ratio(weights, table.rewards),
-        _mean(_robust(table, policy, weights)),
+        mean(_robust(table, policy, weights)),
         float(weights.sum() ** 2 / max((weights**2).sum(), 1e-300)),
         len(weights),
     )
 
 
-def _mean(values: Floats) -> Interval:
+def mean(values: Floats) -> Interval:
+    """Return a mean and its normal interval."""
     if len(values) < 2:
         return Interval(math.nan, math.nan, math.nan)
-    mean = float(values.mean())
+    middle = float(values.mean())
     error = _Z * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return Interval(mean, mean - error, mean + error)
+    return Interval(middle, middle - error, middle + error)
 
 
 def _ratio(weights: Floats, rewards: Floats) -> Interval:
@@ -156,9 +157,9 @@ def _ratio(weights: Floats, rewards: Floats) -> Interval:
     total = float(weights.sum())
     if total <= 0.0:
         return Interval(math.nan, math.nan, math.nan)
-    mean = float((weights * rewards).sum()) / total
-    error = _Z * math.sqrt(float((weights**2 * (rewards - mean) ** 2).sum())) / total
-    return Interval(mean, mean - error, mean + error)
+    middle = float((weights * rewards).sum()) / total
+    error = _Z * math.sqrt(float((weights**2 * (rewards - middle) ** 2).sum())) / total
+    return Interval(middle, middle - error, middle + error)
 
 
 def _robust(table: Logged, policy: str, weights: Floats) -> Floats:
