@@ -122,7 +122,7 @@ def _haversine(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats, known: Bo
         if not known[i]:
             continue
         a, b = math.radians(lat1[i]), math.radians(lat2[i])
-        down, over = math.sin((b - a) / 2.0), math.sin(math.radians(lon2[i] - lon1[i]) / 2.0)
+        down, over = math.sin((b - a) / 2.0), math.sin((math.radians(lon2[i]) - math.radians(lon1[i])) / 2.0)
         part = down * down + math.cos(a) * math.cos(b) * over * over
         out[i] = 2.0 * _EARTH_KM * math.asin(math.sqrt(min(1.0, max(0.0, part))))
 

@@ -139,5 +139,5 @@ def disagreement(votes: dict[str, Any]) -> float:
     >>> disagreement({"a": "x", "b": "x", "c": "y", "d": "x"})
     0.25
     """
-    counts = Counter((type(vote) is bool, vote) for vote in votes.values())
+    counts = Counter(map(orjson.dumps, votes.values()))
     return 1.0 - max(counts.values()) / len(votes)

@@ -1,7 +1,7 @@
 """A program says of batches what each condition means of each event."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimass.models.features import MISSING, getter
+from aimass.models.features import MISSING
 from aimass.records import Anomaly, Estimate, Prediction
-from aimass.rules import calls
+from aimass.rules import plain
 from aimass.rules.columns import Column
 from aimass.rules.compiler import parts
-from aimass.rules.operators import before, same
+from aimass.rules.operators import same
 from aimass.rules.program import Program
-from aimass.rules.sight import Sight, judgement
+from aimass.rules.sight import Sight
 from aimass.rules.syntax import (
     Among,
     Binary,
@@ -26,7 +26,6 @@ from aimass.rules.syntax import (
     Field,
     Judged,
     Number,
-    Parameter,
     Profile,
     Row,
     Table,
@@ -38,6 +37,7 @@ from aimass.rules.syntax import (
 from aimass.testing import MemoryState, prediction
 
 WIDE = 2**53
+CODES = {True: 1, False: 0, None: -1}
 
 
 class Seen:
@@ -55,74 +55,6 @@ class Seen:
             found.append(float(self.counts[key]))
         self.told += [column.values() for column in values]
         return Column.of_numbers(np.array(found), np.ones(len(found), bool))
-
-
-def meaning(node: Any, event: Prediction, data: Any, counts: dict[Any, int]) -> Any:
-    """Return a part's value of one event, in the plainest way; `MISSING` where unknown."""
-    of = lambda part: meaning(part, event, data, counts)  # noqa: E731
-    match node:
-        case Number() | Text() | Truth():
-            return node.value
-        case Field():
-            found = getter(node.path)(data)
-            return MISSING if found is None else found
-        case Judged():
-            found = judgement(event, node.kind, node.name, node.attribute)
-            return MISSING if found is None else found
-        case Unary(op="not"):
-            return kleene(1 - truth(of(node.operand))) if truth(of(node.operand)) >= 0 else MISSING
-        case Unary():
-            return arithmetic("-", 0.0, of(node.operand))
-        case Binary(op="and") | Binary(op="or"):
-            a, b = truth(of(node.left)), truth(of(node.right))
-            wins = 0 if node.op == "and" else 1
-            return kleene(wins if wins in (a, b) else -1 if -1 in (a, b) else 1 - wins)
-        case Binary(op="==") | Binary(op="!="):
-            found = same(of(node.left), of(node.right))
-            return kleene(found if node.op == "==" or found < 0 else 1 - found)
-        case Binary(op="+" | "-" | "*" | "/"):
-            return arithmetic(node.op, of(node.left), of(node.right))
-        case Binary():
-            return kleene(before(node.op, of(node.left), of(node.right)))
-        case Among():
-            found = [same(of(node.operand), option.value) for option in node.options]
-            return kleene(-1 if -1 in found else int(1 in found))
-        case Table():
-            rows = [row.then.value for row in node.rows if of(row.when) is True]
-            return rows[0] if rows else MISSING if node.otherwise is None else node.otherwise.value
-        case Call(name="count"):
-            return float(counts[node])
-        case Call(name="abs"):
-            return arithmetic("abs", of(node.arguments[0]), 0)
-        case Call(name="least" | "greatest"):
-            return arithmetic(node.name, *map(of, node.arguments))
-        case Call(name="known"):
-            return of(node.arguments[0]) is not MISSING
-        case Call(name="either" | "lower" | "length" | "contains" | "like" | "starts" | "ends"):
-            return getattr(calls, node.name)(*map(of, node.arguments))
-        case Call(name="key"):
-            return event.key
-        case Call(name="time"):
-            return event.time
-    return MISSING
-
-
-def truth(value: Any) -> int:
-    return 1 if value is True else 0 if value is False else -1
-
-
-def kleene(code: int) -> Any:
-    return MISSING if code < 0 else code == 1
-
-
-def arithmetic(op: str, left: Any, right: Any) -> Any:
-    if type(left) not in (int, float) or type(right) not in (int, float) or (op == "/" and right == 0):
-        return MISSING
-    a, b = float(left), float(right)
-    of = {"+": a.__add__, "-": a.__sub__, "*": a.__mul__, "/": a.__truediv__, "least": lambda b: min(a, b)}
-    of |= {"greatest": lambda b: max(a, b), "abs": lambda b: abs(a)}
-    found = of[op](b)
-    return found if math.isfinite(found) else MISSING
 
 
 values = st.one_of(
@@ -156,8 +88,10 @@ leaves = st.one_of(
             Judged("model", "gone", "drift"),
             Call("key"),
             Call("time"),
+            Call("hour"),
+            Call("weekday"),
+            Call("topic"),
             Captured("a", "p"),
-            Parameter("x"),
             Profile("events"),
         ]
     ),
@@ -178,6 +112,7 @@ def _grown(inner: Any) -> Any:
             inner,
             inner,
         ),
+        st.builds(lambda a, b, c, d: Call("distance", (a, b, c, d)), inner, inner, inner, inner),
         st.builds(
             lambda rows, last: Table("t", tuple(rows), last),
             st.lists(st.builds(Row, inner, literals), min_size=1, max_size=3),
@@ -193,15 +128,15 @@ batches = st.lists(events, min_size=1, max_size=12)
 def expected(asked: Sequence[Any], stream: Sequence[Prediction]) -> list[list[int]]:
     counts: dict[tuple[Any, str], int] = {}
     found: list[list[int]] = [[] for _ in asked]
-    counters = {node: None for one in asked for node in counting(one)}
+    counters = dict.fromkeys(node for one in asked for node in counting(one))  # those inside come first
     for event in stream:
-        data = Sight([event]).data[0]
-        now: dict[Any, int] = {}
-        for node in counters:  # those inside come first
-            is_counted = meaning(node.where, event, data, now) is True
-            now[node] = counts[node, event.key] = counts.get((node, event.key), 0) + is_counted
-        for place, one in enumerate(asked):
-            found[place].append(truth(meaning(one, event, data, now)))
+        known = plain.given(event)
+        memory = dict[Call, Any]()
+        for node in counters:
+            is_counted = plain.truth(node.where, replace(known, memory=memory)) is True
+            memory[node] = counts[node, event.key] = counts.get((node, event.key), 0) + is_counted
+        for said, one in zip(found, asked, strict=True):
+            said.append(CODES[plain.truth(one, replace(known, memory=memory))])
     return found
 
 
@@ -239,9 +174,9 @@ def test_every_part_has_the_value_that_it_means(asked: Any, stream: list[Predict
     if counting(asked):
         return
     for part in (asked, *([asked.left, asked.right] if isinstance(asked, Binary) else [])):
-        wanted = [meaning(part, one, Sight([one]).data[0], {}) for one in stream]
-        for found, value in zip(program.value(part).values(), wanted, strict=True):
-            assert (found is None or found is MISSING) if value is MISSING else same(found, value) == 1
+        for found, event in zip(program.value(part).values(), stream, strict=True):
+            wanted = plain.evaluate(part, plain.given(event))
+            assert same(found, wanted) == (-1 if wanted is None or wanted is MISSING else 1)
 
 
 def test_a_memory_is_made_once_for_equal_calls_and_told_of_every_event() -> None:
