@@ -55,6 +55,7 @@ MAX_DEPTH = 50
 MAX_STEPS = 8
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _KEYWORDS = ("and", "or", "not", "in", "then", "within", "gap")
+_KINDS_OF_WINDOW = {"new": ("sliding",), "trend": ("sliding",), "distinct": ("sliding", "tumbling")}
 #: A node, and the kind of its value: ``number``, ``text``, ``truth`` or ``any``.
 Typed = tuple[Any_, str]
 NO_NAMES = Vocabulary()
@@ -392,6 +393,8 @@ class _Reader:
             raise Wrong(f"write it as {usage(function)}", token.column)
         if function.window == "needed" and window is None:
             raise Wrong(f"{function.name} needs a window: {usage(function)}", token.column)
+        if window is not None and window.kind not in _KINDS_OF_WINDOW.get(function.name, (window.kind,)):
+            raise Wrong(f"{function.name} has no {window.kind} window", token.column)
         for (column, (node, kind)), needed in zip(before, function.takes, strict=False):
             if needed == "constant" and type(node) not in (Number, Text):
                 raise Wrong(f"{function.name} needs a number or text written out here", column)

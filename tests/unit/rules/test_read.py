@@ -58,7 +58,7 @@ def test_where_windows_stand():
     assert condition("sum(a, each 1h, type == 'failed') > 3").left == Call(
         "sum", (Field("a"),), Window("tumbling", 3600), failed
     )
-    assert condition("new(ip, session 30m)") == Call("new", (Field("ip"),), Window("session", 1800))
+    assert condition("max(a, session 30m) > 1").left == Call("max", (Field("a"),), Window("session", 1800))
 
 
 def test_a_pattern_knows_its_earlier_steps():
@@ -103,6 +103,7 @@ def test_after_then_not_means_absence_and_brackets_make_it_a_condition():
         ("a: x then b: count(y != a.x, 1m) > 2 within 1m", "cannot look at an earlier step", 14),
         ("a > 1e999", "too large", 5),
         ("", "expected a value, found the end", 1),
+        ("new(a, each 1h)", "no tumbling window", 1),
         ("a in 3", "round brackets", 6),
         ("a in (b)", "a list holds", 7),
         ("(" * (MAX_DEPTH + 2) + "a" + ")" * (MAX_DEPTH + 2), "nested deeper", MAX_DEPTH + 2),
@@ -147,7 +148,7 @@ def test_a_condition_with_a_slip_is_another_or_wrong(node, data):
         (b'{"is": "call", "name": "eval", "arguments": []}', "eval"),
         (b'{"is": "call", "name": "count", "arguments": []}', "needs a window"),
         (
-            b'{"is": "binary", "op": "**", "left": {"is": "field", "path": "a"}, "right": {"is": "number", "value": 1}}',
+            b'{"is":"binary","op":"**","left":{"is":"field","path":"a"},"right":{"is":"number","value":1}}',
             "no condition",
         ),
         (b'{"is": "number", "value": 1}', "true or false"),
