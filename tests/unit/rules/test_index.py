@@ -119,3 +119,10 @@ def test_a_part_of_an_indexed_condition_has_its_value_where_the_literal_occurs()
     program.run(Sight(batch), MemoryState())
     assert program.value(large[3]).truths().tolist() == [1, -1]
     assert program.value(large[9]).truths().tolist() == [-1, 0]
+
+
+def test_wide_numbers_are_compared_exactly_with_what_one_group_alone_computes() -> None:
+    sums = [Binary("*", Field("p"), Number(i + 2)) for i in range(COUNT)]
+    asked = [both(Binary("==", Field("who"), Text(f"w{i}")), Binary(">", Field("q"), sums[i])) for i in range(COUNT)]
+    batch = [prediction({"who": "w3", "p": i, "q": 2**53 + 1}) for i in (1, 2**51, 2**53 // 5)]
+    assert answers(asked, [batch])[0][3] == answers(asked[3:4], [batch])[0][0] == [1, 0, 1]

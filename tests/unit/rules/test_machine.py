@@ -1,6 +1,9 @@
 """The machine computes the same for all events at once as for some of them, and for each by itself."""
 
+import operator
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,3 +74,21 @@ def test_truths_are_joined_as_kleene_has_it() -> None:
     for (a, b), found in table.items():
         ranked = sorted((a, b), key=[0, -1, 1].index)
         assert found == (ranked[0], ranked[1])
+
+
+@pytest.mark.parametrize("is_constant", [False, True])
+@pytest.mark.parametrize("op", [*NUMERIC, *ORDERS])
+def test_each_operation_is_what_python_makes_of_it(op: int, is_constant: bool) -> None:
+    pairs = [(x, y) for x in (-1.0, 0.0, 2.0, 3.5) for y in (-1.0, 2.0, 3.5)]
+    for x, y in pairs:
+        numbers, truths = np.array([[x] * 9, [y] * 9, [0.0] * 9]), np.zeros((1, 9), np.int8)
+        is_order = op in ORDERS
+        code = np.array([[op + machine.CONSTANT * is_constant, 0 if is_order else 2, 0, 1]], np.int32)
+        machine.execute(
+            code, np.array([y]), 0, 1, np.zeros(1, bool), numbers, truths, np.zeros((1, 9), np.int32), LOOKUP
+        )
+        assert set((truths if is_order else numbers[2:]).ravel().tolist()) == {PYTHON[op](x, y)}
+
+
+PYTHON = dict(zip(NUMERIC, [operator.add, operator.sub, operator.mul, operator.truediv, min, max], strict=True))
+PYTHON |= dict(zip(ORDERS, [operator.gt, operator.ge, operator.lt, operator.le, operator.eq], strict=True))

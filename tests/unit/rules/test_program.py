@@ -246,3 +246,24 @@ def test_a_batch_of_any_size_says_the_same(count: int) -> None:
         Binary("<", Binary("*", Field("p"), Number(3)), Binary("+", Field("p"), Number(5))),
     ]
     assert answers(asked, stream) == expected(asked, stream)
+
+
+@pytest.mark.parametrize("op", ["<", "<=", ">", ">=", "==", "!="])
+def test_bounds_belong_where_the_sign_says(op: str) -> None:
+    two, three = Number(2), Binary("+", Field("p"), Number(0))
+    sides = [
+        (Field("p"), two),
+        (two, Field("p")),
+        (Field("p"), Field("q")),
+        (three, two),
+        (two, three),
+        (three, Field("q")),
+    ]
+    asked = [Binary(op, left, right) for left, right in sides]
+    stream = [prediction({"p": p, "q": 2}) for p in (1, 2, 2.0, 3)]
+    assert answers(asked, stream) == expected(asked, stream)
+
+
+def test_a_literal_beyond_what_floats_hold_is_compared_to_the_last_digit() -> None:
+    asked = [Binary("<", Field("p"), Number(WIDE + 1)), Binary(">", Number(WIDE + 1), Call("time"))]
+    assert answers(asked, [prediction({"p": float(WIDE)}, time=float(WIDE))]) == [[1], [1]]
