@@ -26,6 +26,7 @@ from aimass.state import ObjectSpec, RowSpec, State
 
 OPEN = 8  # recommendations of a key that wait for their outcome
 _NEAR, _TREND, _ALL = 12, 5, 3  # candidates: from what goes together, from the segment, from all
+_BESIDE = 6  # of the items that were looked at last say what goes together
 CANDIDATES = _NEAR + _TREND + _ALL
 _SLACK = 9 / 8  # outcomes wait a little longer than they may take, for late events
 
@@ -178,7 +179,7 @@ class Recommender:
         without = {item, *shopper.bought}
         pinned = {one: rule for one, rule in pinned.items() if one not in without}
         recent = [one for one, _ in reversed(shopper.recent)]
-        beside = shares([(one, self._shelf.near(one, state)) for one in recent])
+        beside = shares([(one, self._shelf.near(one, state)) for one in recent[:_BESIDE]])
         near = strengths(beside)
         items = [*list(pinned)[: self.spec.size], *self._candidates(near, segment, {*without, *pinned}, state)]
         usual = float(model[bandit.SUM] / model[bandit.COUNT]) if model[bandit.COUNT] > 0.0 else 0.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import numpy as np
 
@@ -19,8 +17,7 @@ TRENDING = 100
 #: What is popular changes faster than what goes together.
 TREND_SHARE = 0.1
 _SEGMENTS_OF_ITEM = 32
-_PRIOR = 20.0  # offers' worth of average that a record begins with
-_MOST = 5.0  # times the average: no record counts for more
+_NONE, _NEVER = Record(), (0.0, 0.0)
 
 
 class Item(msgspec.Struct, array_like=True):
@@ -123,26 +120,25 @@ class Shelf:
         usual
             What an offer brings on the average.
         """
-        here, everywhere = (self._popularity(one, state) for one in (segment, ""))
-        table, name = state.objects(self._items), _named(segment)
-        scale = 1.0 / (_MOST * usual) if usual > 0.0 else 0.0
+        here, everywhere = self._popularity(segment, state), self._popularity("", state)
+        top = (1.0 / max(here.values(), default=1.0), 1.0 / max(everywhere.values(), default=1.0))
+        get, name = state.objects(self._items).get, _named(segment)
+        raw = []
+        for item in items:
+            found = get(item)
+            record = _NONE if found is None else found.record
+            raw.append(
+                (
+                    near.get(item, 0.0),
+                    here.get(item, 0.0) * top[0],
+                    everywhere.get(item, 0.0) * top[1],
+                    record.since,
+                    *record.counts.get("", _NEVER),
+                    *record.counts.get(name, _NEVER),
+                )
+            )
         x = np.zeros((len(items), bandit.D))
-        for i, item in enumerate(items):
-            taken = overall = 1.0 / _MOST
-            tries, found = 0.0, table.get(item)
-            if found is not None and scale:
-                record, grown = found.record, found.record.grown(now, self._half_life)
-                overall, tries = record.rate("", usual, _PRIOR, grown)
-                taken, tries = record.rate(name, overall, _PRIOR, grown) if name else (overall, tries)
-                taken, overall = min(taken * scale, 1.0), min(overall * scale, 1.0)
-            x[i, : bandit.SEEN] = (
-                1.0, near.get(item, 0.0), here.get(item, 0.0), everywhere.get(item, 0.0), taken, overall,
-                1.0 / math.sqrt(1.0 + tries),
-            )  # fmt: skip
-        shares = x[:, bandit.NEAR : bandit.TAKEN]
-        shares[:, 1] /= max(here.values(), default=1.0)
-        shares[:, 2] /= max(everywhere.values(), default=1.0)
-        np.sqrt(np.minimum(shares, 1.0), out=shares)
+        bandit.describe(np.array(raw, np.float64).reshape(-1, bandit.RAW), usual, now, self._half_life, bool(name), x)
         return x
 
     def _popularity(self, segment: str, state: State) -> dict[str, float]:

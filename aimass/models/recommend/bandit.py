@@ -1,8 +1,9 @@
 """A contextual bandit: what an offer is expected to bring, from what is known of item and key; learned from outcomes.
 
-A linear model with an upper confidence bound (LinUCB with shared parameters; Li et al., 2010), whose past fades with
-event time. Each item's own record is a feature, smoothed towards the average: so items share what they have in common,
-and yet each is known by itself.
+Linear regression with shared parameters (the mean of LinUCB; Li et al., 2010), whose past fades with event time. Each
+item's own record is a feature, smoothed towards what is usual: so items share what they have in common, and yet each is
+known by itself. What is uncertain is tried out by `aimass.models.recommend.explore`; a confidence bound on top of that
+gained nothing.
 """
 
 from __future__ import annotations
@@ -20,20 +21,54 @@ from aimass.models.members.numerics import exp
 FEATURES = ("bias", "near", "trend", "trend_all", "taken", "taken_all", "untried", "seen", "place")
 D = len(FEATURES)
 NEAR, TREND, TREND_ALL, TAKEN, TAKEN_ALL, UNTRIED, SEEN, PLACE = range(1, D)
-_A, _B, TIME, COUNT, SUM, _SQUARES, WIDTH = (
-    0,
-    D * D,
-    D * D + D,
-    D * D + D + 1,
-    D * D + D + 2,
-    D * D + D + 3,
-    D * D + D + 4,
-)
+_A, _B = 0, D * D
+TIME, COUNT, SUM, WIDTH = range(_B + D, _B + D + 4)
 _LN2 = 0.6931471805599453
 _RIDGE = 2.0
-_BOUND = 0.3  # standard errors added to what is expected
 #: What is believed before anything was learned: by its order alone.
 PRIOR = np.array([0.0, 0.1, 0.05, 0.02, 0.05, 0.05, 0.0, -0.02, -0.02])
+
+
+#: What `describe` is told of an offer: how it goes with what the key looked at; how popular it is in the segment and
+#: over all, 1 for the most popular; since when its record is counted; how often it was tried and what that brought,
+#: over all and in the segment.
+RAW = 8
+_SMOOTH = 20.0  # offers that brought what is usual: a record begins with them
+_MOST = 5.0  # times what is usual: no record counts for more
+
+
+@kernel
+def describe(raw: Floats, usual: float, now: float, half_life: float, has_segment: bool, x: Floats) -> None:
+    """Write the features of offers, but for what only the key and the list know.
+
+    Parameters
+    ----------
+    raw
+        Offers × `RAW`.
+    usual
+        What an offer brings on the average.
+    now, half_life
+        Event time, and how long until what was counted counts half; seconds.
+    has_segment
+        Whether the key has one.
+    x
+        Offers × `D`, zeros; written.
+    """
+    for i in range(len(raw)):
+        x[i, 0] = 1.0
+        for j in range(3):
+            x[i, NEAR + j] = math.sqrt(min(raw[i, j], 1.0))
+        taken, overall, tries = usual, usual, 0.0
+        if raw[i, 4] > 0.0:
+            fade = exp((raw[i, 3] - now) * _LN2 / half_life)
+            tries = raw[i, 4] * fade
+            overall = taken = (raw[i, 5] * fade + _SMOOTH * usual) / (tries + _SMOOTH)
+            if has_segment:
+                tries = raw[i, 6] * fade
+                taken = (raw[i, 7] * fade + _SMOOTH * overall) / (tries + _SMOOTH)
+        x[i, TAKEN] = min(taken / (_MOST * usual), 1.0) if usual > 0.0 else 1.0 / _MOST
+        x[i, TAKEN_ALL] = min(overall / (_MOST * usual), 1.0) if usual > 0.0 else 1.0 / _MOST
+        x[i, UNTRIED] = 1.0 / math.sqrt(1.0 + tries)
 
 
 @kernel
@@ -63,7 +98,6 @@ def learn(row: Floats, x: Floats, rewards: Floats, time: float, half_life: float
             row[_B + i] += rewards[k] * x[k, i]
         row[COUNT] += 1.0
         row[SUM] += rewards[k]
-        row[_SQUARES] += rewards[k] * rewards[k]
 
 
 @kernel
@@ -81,7 +115,7 @@ def _factor(row: Floats, low: Floats) -> None:
 
 @kernel
 def rank(row: Floats, x: Floats, prior: Floats, scores: Floats) -> None:
-    """Score candidates: what each is expected to bring, and a little more where that is uncertain.
+    """Score candidates: what each is expected to bring.
 
     Parameters
     ----------
@@ -106,15 +140,8 @@ def rank(row: Floats, x: Floats, prior: Floats, scores: Floats) -> None:
         for k in range(i + 1, D):
             s -= low[k, i] * theta[k]
         theta[i] = s / low[i, i]
-    mean = row[SUM] / max(row[COUNT], 1.0)
-    spread = math.sqrt(max(row[_SQUARES] / max(row[COUNT], 1.0) - mean * mean, 1e-12))
     for n in range(len(x)):
-        expected, bound = 0.0, 0.0
+        expected = 0.0
         for i in range(D):
             expected += x[n, i] * (prior[i] + theta[i])
-            s = x[n, i]
-            for k in range(i):
-                s -= low[i, k] * y[k]
-            y[i] = s / low[i, i]
-            bound += y[i] * y[i]
-        scores[n] = expected + _BOUND * spread * math.sqrt(bound)
+        scores[n] = expected

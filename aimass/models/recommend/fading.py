@@ -69,8 +69,8 @@ class Record(msgspec.Struct, array_like=True):
     >>> record = Record()
     >>> for brought in (1.0, 0.0):
     ...     record.add("nl", brought, now=0.0, half_life=60.0, most=2)
-    >>> record.rate("nl", prior=0.1, weight=10.0, grown=1.0), record.rate("be", prior=0.1, weight=10.0, grown=1.0)
-    ((0.16666666666666666, 2.0), (0.1, 0.0))
+    >>> record.counts
+    {'nl': (2.0, 1.0)}
     """
 
     since: float = -math.inf
@@ -92,8 +92,3 @@ class Record(msgspec.Struct, array_like=True):
     def grown(self, now: float, half_life: float) -> float:
         """Return what one offer is at a time, in the units of `counts`."""
         return float(exp((now - self.since) * _LN2 / half_life))
-
-    def rate(self, name: str, prior: float, weight: float, grown: float) -> tuple[float, float]:
-        """Return what an offer brings, smoothed by ``weight`` offers of the prior; and how often it was tried."""
-        tries, taken = self.counts.get(name, (0.0, 0.0))
-        return (taken / grown + weight * prior) / (tries / grown + weight), tries / grown
