@@ -66,7 +66,10 @@ class Column:
 
     @classmethod
     def of_numbers(cls, numbers: Floats, known: Bools) -> Column:
-        """Return a column of numbers; what is infinite or no number becomes unknown."""
+        """Return a column of numbers; what is infinite or no number becomes unknown.
+
+        The arrays are the column's from then on: do not write into them.
+        """
         made = cls()
         made._numbers = np.ascontiguousarray(numbers, np.float64)
         made._known = np.ascontiguousarray(known, np.bool_)

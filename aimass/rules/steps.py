@@ -39,7 +39,7 @@ class Run:
             return self.columns[row]
         if where == "truths":
             return Column.of_truths(self.truths[row].copy())
-        numbers = self.numbers[row]
+        numbers = self.numbers[row].copy()
         return Column.of_numbers(numbers, ~np.isnan(numbers))
 
 

@@ -267,3 +267,12 @@ def test_bounds_belong_where_the_sign_says(op: str) -> None:
 def test_a_literal_beyond_what_floats_hold_is_compared_to_the_last_digit() -> None:
     asked = [Binary("<", Field("p"), Number(WIDE + 1)), Binary(">", Number(WIDE + 1), Call("time"))]
     assert answers(asked, [prediction({"p": float(WIDE)}, time=float(WIDE))]) == [[1], [1]]
+
+
+def test_values_of_a_batch_outlive_the_next_one() -> None:
+    double = Binary("*", Field("p"), Number(2))
+    program = Program([Binary(">", double, Number(1))], Seen)
+    program.run(Sight([prediction({"p": 1})]), MemoryState())
+    first = program.value(double)
+    program.run(Sight([prediction({"p": 5})]), MemoryState())
+    assert (first.values(), program.value(double).values()) == ([2.0], [10.0])
