@@ -36,12 +36,12 @@ class RecommendDef:
     segment: str | None = setting("path", "where the key's segment stands", default=None, shown="one segment")
     consent: str | None = setting(
         "path",
-        "only events with `true` here are looked at: without consent nothing is kept and nothing is offered",
+        "only events with `true` here are looked at; others leave nothing, and `false` erases what is known of the key",
         default=None,
         shown="not asked",
     )
     within: float = setting("duration", "how long after an offer it can be taken, in event time", default=3600.0)
-    size: int = setting("small-count", "how many items a recommendation has at most, up to 20", default=3)
+    size: int = setting("count", "how many items a recommendation has at most, up to 20", default=3)
     cap: int | None = setting(
         "count", "how many recommendations a key gets a day (UTC) at most", default=None, shown="any number"
     )

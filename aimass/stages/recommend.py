@@ -127,14 +127,21 @@ class Recommender:
             model = rows["row"][slots[0]]
             for i in batch.chosen:
                 event = sight.predictions[i]
-                shopper = table.get(event.key) or Shopper()
+                shopper = table.get(event.key)
+                if batch.withdrawn[i]:
+                    if shopper is not None:
+                        table.delete(event.key)
+                    continue
+                shopper = shopper or Shopper()
                 shopper.now = max(shopper.now, event.time)
                 if batch.pays[i]:
                     self._reward(event, batch.items[i], float(batch.worth[i]), shopper, model, state, out)
                 if batch.buys[i]:
                     shopper.buy(batch.items[i])
                 if batch.likes[i]:
-                    self._shelf.see(batch.items[i], shopper.session(), batch.segments[i], shopper.now, state)
+                    session = shopper.session()
+                    if batch.items[i] not in session:  # who looks again and again is one who looks
+                        self._shelf.see(batch.items[i], session, batch.segments[i], shopper.now, state)
                     shopper.look(batch.items[i])
                 if batch.asks[i] and shopper.may_have(self.spec.cap):
                     self._recommend(i, event, batch, shopper, pins, model, state, out)

@@ -18,6 +18,7 @@ BOUGHT = 100
 POLICIES = ("bandit", "popular")
 _PAIRS = 5  # of a session go together with the next
 _SESSION_S = 1800.0
+_MOST = 1e9  # that a reward is worth
 _LONG = 256  # characters: what is longer is no item's name
 
 
@@ -105,9 +106,8 @@ class Batch:
         self.items = [name_of(value) for value in sight.field(spec.item).values()]
         self.segments = [""] * count if spec.segment is None else list(map(name_of, sight.field(spec.segment).values()))
         asked = np.array([bool(item) for item in self.items], np.bool_)
-        allowed = np.ones(count, np.bool_)
-        if spec.consent is not None:
-            allowed = sight.field(spec.consent).truths() == 1
+        consents = np.ones(count, np.int8) if spec.consent is None else sight.field(spec.consent).truths()
+        allowed, self.withdrawn = consents == 1, consents == 0
         self.likes = self._mask(truths, "interest", asked) & allowed & asked
         self.asks = self._mask(truths, "when", asked) & allowed
         self.buys = self._mask(truths, "bought", np.zeros(count, np.bool_)) & allowed & asked
@@ -115,8 +115,8 @@ class Batch:
         self.worth = np.ones(count)
         if spec.value is not None:
             numbers, known = sight.field(spec.value).numbers()
-            self.worth = np.where(known & (numbers > 0.0), numbers, 1.0)
-        self.chosen = np.flatnonzero(self.likes | self.asks | self.buys | self.pays).tolist()
+            self.worth = np.where(known & (numbers > 0.0), np.minimum(numbers, _MOST), 1.0)
+        self.chosen = np.flatnonzero(self.likes | self.asks | self.buys | self.pays | self.withdrawn).tolist()
 
     @staticmethod
     def _mask(truths: Mapping[str, Truths], name: str, default: Any) -> Any:

@@ -103,7 +103,23 @@ def test_without_consent_nothing_is_offered_and_nothing_is_kept() -> None:
         [("look", False), ("ask", False), ("look", "yes"), ("look", None)])]  # fmt: skip
     out, state = run_stage(Shop(consent="ok"), events(*said))
     assert not out.emitted
-    assert not state.commit()
+    assert set(state.commit()) == {"recommend.shop.model"}
+
+
+def test_who_withdraws_consent_is_forgotten() -> None:
+    said = [("me", 1.0, "look", "tea", {"ok": True}), ("me", 2.0, "look", "cup", {"ok": False})]
+    _, state = run_stage(Shop(consent="ok"), events(*said))
+    rows = state.commit()
+    assert "recommend.shop.keys" not in rows
+    assert set(rows["recommend.shop.items"]) == {"tea"}
+
+
+def test_who_looks_again_and_again_makes_nothing_popular() -> None:
+    looks = [("mad", 1.0 * n, "look", "nail") for n in range(50)] + [
+        (f"k{n}", 100.0 + n, "look", "tea") for n in (0, 1)
+    ]
+    [made], _ = play([*looks, ("new", 200.0, "ask", "")])
+    assert offers(made) == ["tea", "nail"]
 
 
 def test_what_a_rule_pinned_comes_first_and_says_so() -> None:
