@@ -16,17 +16,17 @@ from aimass.models.kernel import Floats, kernel
 from aimass.models.members.numerics import exp
 
 #: What is known of an offer: 1; how it goes with what the key looked at; how popular it is in the segment and over all;
-#: how often it was taken in the segment and over all, beside the average; how little it was tried; whether the key
-#: looked at it lately; and its place in the list, which is 0 when it is chosen.
-FEATURES = ("bias", "near", "trend", "trend_all", "taken", "taken_all", "untried", "seen", "place")
+#: how often it was taken in the segment and over all, beside the average; how little it was tried; how well it goes
+#: times how often it was taken; whether the key looked at it lately; and its place in the list, 0 when it is chosen.
+FEATURES = ("bias", "near", "trend", "trend_all", "taken", "taken_all", "untried", "fit", "seen", "place")
 D = len(FEATURES)
-NEAR, TREND, TREND_ALL, TAKEN, TAKEN_ALL, UNTRIED, SEEN, PLACE = range(1, D)
+NEAR, TREND, TREND_ALL, TAKEN, TAKEN_ALL, UNTRIED, FIT, SEEN, PLACE = range(1, D)
 _A, _B = 0, D * D
 TIME, COUNT, SUM, WIDTH = range(_B + D, _B + D + 4)
 _LN2 = 0.6931471805599453
 _RIDGE = 2.0
 #: What is believed before anything was learned: by its order alone.
-PRIOR = np.array([0.0, 0.1, 0.05, 0.02, 0.05, 0.05, 0.0, -0.02, -0.02])
+PRIOR = np.array([0.0, 0.1, 0.05, 0.02, 0.05, 0.05, 0.0, 0.2, -0.02, -0.02])
 
 
 #: What `describe` is told of an offer: how it goes with what the key looked at; how popular it is in the segment and
@@ -68,6 +68,7 @@ def describe(raw: Floats, usual: float, now: float, half_life: float, has_segmen
                 taken = (raw[i, 7] * fade + _SMOOTH * overall) / (tries + _SMOOTH)
         x[i, TAKEN] = min(taken / (_MOST * usual), 1.0) if usual > 0.0 else 1.0 / _MOST
         x[i, TAKEN_ALL] = min(overall / (_MOST * usual), 1.0) if usual > 0.0 else 1.0 / _MOST
+        x[i, FIT] = x[i, NEAR] * x[i, TAKEN]
         x[i, UNTRIED] = 1.0 / math.sqrt(1.0 + tries)
 
 

@@ -71,6 +71,11 @@ def test_a_record_is_smoothed_towards_what_is_usual_and_a_segments_towards_that(
     assert x[bandit.UNTRIED] == pytest.approx(1 / math.sqrt(21))
 
 
+def test_what_goes_together_and_is_taken_is_worth_more_than_either() -> None:
+    x = described(100.0, 30.0)
+    assert x[bandit.FIT] == x[bandit.NEAR] * x[bandit.TAKEN]
+
+
 def test_an_offer_that_was_never_tried_is_as_usual() -> None:
     x = described(0.0, 0.0)
     assert (x[bandit.TAKEN], x[bandit.TAKEN_ALL], x[bandit.UNTRIED], x[bandit.NEAR]) == (0.2, 0.2, 1.0, 0.5)
