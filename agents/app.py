@@ -1,22 +1,31 @@
-"""Builds the application of one pipeline: its topics, its three stages, and the agents that run them."""
+"""Builds the application of one pipeline: its topics, its stages, and the agents that run them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import topics.alerts
 import topics.anomalies
 import topics.changelogs
+import topics.control
 import topics.deadletters
+import topics.deliveries
 import topics.drifts
 import topics.evaluations
 import topics.links
 import topics.log
+import topics.outbox
+import topics.outcomes
 import topics.predictions
+import topics.recommendations
+import topics.reviews
 import topics.series
-from agents import collect_events, correlate_sources, decide_alerts, score_events
+import topics.shadow
+import topics.signals
+import topics.transitions
+from agents import collect_events, correlate_sources, decide_alerts, notify_people, score_events
 from aimass.pipeline import Pipeline, compile_stages
 from aimass.runtime.chunk import ChunkSchema
 from aimass.runtime.engine import Engine, Wiring
@@ -24,86 +33,123 @@ from aimass.runtime.outputs import Channel
 from aimass.stages.base import Stage
 from aimass.topic import Topic
 
-AGENTS = ("collect", "score", "decide", "correlate")
+_COMPUTED = (
+    topics.predictions.TOPIC,
+    topics.alerts.TOPIC,
+    topics.deadletters.TOPIC,
+    topics.anomalies.TOPIC,
+    topics.drifts.TOPIC,
+    topics.evaluations.TOPIC,
+    topics.shadow.TOPIC,
+    topics.reviews.TOPIC,
+    topics.recommendations.TOPIC,
+    topics.outcomes.TOPIC,
+    topics.signals.TOPIC,
+    topics.transitions.TOPIC,
+    topics.outbox.TOPIC,
+)
+_CORRELATED = (topics.series.TOPIC, topics.links.TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The topics of one pipeline. A replay writes beside the originals: its outputs are under ``outputs``.
+    """The topics of one pipeline. A replay writes beside the originals: its outputs are under another place.
+
+    Parameters
+    ----------
+    place
+        The first part of the names of what is computed from the log.
+    sources
+        The topics that it collects from, those of labels and of control among them; none for a replay.
+    control, log, deliveries
+        What is there once, and never made by a replay.
+    computed
+        What is computed from the log, and would be again by a replay, by its last name.
+    emits
+        The names of the topics that rules emit to, among these.
 
     Examples
     --------
-    >>> Layout.of("shuttle", ("telemetry",)).predictions.name
-    'shuttle.predictions'
-    >>> Layout.of("shuttle", ("telemetry",)).changelog("score", "shuttle.log").name
-    'shuttle.score.shuttle.log-changelog'
+    >>> from aimass.pipeline import parse
+    >>> layout = Layout.of(parse('name = "shuttle"\\n[[source]]\\ntopic = "telemetry"'))
+    >>> layout.predictions.name, layout.changelog("score", "shuttle.log").name
+    ('shuttle.predictions', 'shuttle.score.shuttle.log-changelog')
     """
 
-    outputs: str
+    place: str
     sources: tuple[str, ...]
+    control: Topic
     log: Topic
-    predictions: Topic
-    alerts: Topic
-    deadletters: Topic
-    anomalies: Topic
-    drifts: Topic
-    evaluations: Topic
-    series: Topic | None
-    links: Topic | None
+    deliveries: Topic
+    computed: Mapping[str, Topic]
+    emits: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, pipeline: str, sources: tuple[str, ...], outputs: str | None = None, correlates: bool = False
-    ) -> Layout:
-        """Return the topics of a pipeline.
-
-        Parameters
-        ----------
-        sources
-            The topics that it collects from, those of labels among them.
-        outputs
-            Another place for what is computed from the log.
-        correlates
-            Whether it looks for links between series, which have two topics of their own.
-        """
-        place = outputs or pipeline
+    def of(cls, pipeline: Pipeline, outputs: str | None = None) -> Layout:
+        """Return the topics of a pipeline; a replay has its outputs under another name."""
+        name, place = pipeline.name, outputs or pipeline.name
+        control = topics.control.TOPIC.of(name)
+        emits = tuple(dict.fromkeys(rule.emit for rule in pipeline.rules if rule.emit is not None))
+        computed = [*_COMPUTED, *(_CORRELATED if pipeline.correlations else ())]
+        computed += [replace(topics.alerts.TOPIC, name=emit) for emit in emits]
         return cls(
-            outputs=place,
-            sources=sources,
-            log=topics.log.TOPIC.of(pipeline),
-            predictions=topics.predictions.TOPIC.of(place),
-            alerts=topics.alerts.TOPIC.of(place),
-            deadletters=topics.deadletters.TOPIC.of(place),
-            anomalies=topics.anomalies.TOPIC.of(place),
-            drifts=topics.drifts.TOPIC.of(place),
-            evaluations=topics.evaluations.TOPIC.of(place),
-            series=topics.series.TOPIC.of(place) if correlates else None,
-            links=topics.links.TOPIC.of(place) if correlates else None,
+            place=place,
+            sources=() if outputs else (*pipeline.inputs, control.name),
+            control=control,
+            log=topics.log.TOPIC.of(name),
+            deliveries=topics.deliveries.TOPIC.of(name),
+            computed={topic.name: topic.of(place) for topic in computed},
+            emits=emits,
         )
 
     @property
-    def computed(self) -> list[Topic]:
-        """What is computed from the log, and would be again by a replay."""
-        found = (self.predictions, self.alerts, self.deadletters, self.anomalies, self.drifts, self.evaluations)
-        return [*found, *(topic for topic in (self.series, self.links) if topic is not None)]
+    def predictions(self) -> Topic:
+        """What SCORE says."""
+        return self.computed["predictions"]
+
+    @property
+    def alerts(self) -> Topic:
+        """What DECIDE says."""
+        return self.computed["alerts"]
 
     @property
     def own(self) -> list[Topic]:
         """All topics that the pipeline writes, but the changelogs."""
-        return [self.log, *self.computed]
+        return [self.control, self.log, *self.computed.values(), self.deliveries]
 
     def changelog(self, agent: str, source: str) -> Topic:
         """Return the changelog of an agent for one of its input topics."""
         place = topics.changelogs.TOPIC
-        return Topic(f"{self.outputs}.{agent}.{source}-changelog", cleanup=place.cleanup, config=place.config)
+        return Topic(f"{self.place}.{agent}.{source}-changelog", cleanup=place.cleanup, config=place.config)
+
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """Return by agent which topics it reads."""
+        found = {"collect": self.sources, "score": (self.log.name,)}
+        for agent, topic in (("decide", "predictions"), ("notify", "signals"), ("correlate", "series")):
+            if topic in self.computed:
+                found[agent] = (self.computed[topic].name,)
+        return found
 
     def changelogs(self, partitions: Mapping[str, int]) -> list[tuple[str, int, dict[str, str]]]:
         """Return name, partitions and settings of every changelog, given how many partitions each topic has."""
-        inputs = [("collect", name) for name in self.sources]
-        inputs += [("score", self.log.name), ("decide", self.predictions.name)]
-        inputs += [("correlate", self.series.name)] if self.series else []
-        topics = [(self.changelog(agent, source), partitions[source]) for agent, source in inputs]
-        return [(topic.name, count, topic.settings()) for topic, count in topics]
+        pairs = [(agent, name) for agent, names in self.inputs().items() for name in names]
+        logs = [(self.changelog(agent, name), partitions[name]) for agent, name in pairs]
+        return [(topic.name, count, topic.settings()) for topic, count in logs]
+
+
+_SIDES = {
+    "score": ("anomalies", "drifts", "evaluations"),
+    "decide": ("shadow", "reviews", "recommendations", "outcomes"),
+    "notify": ("outbox",),
+    "correlate": (),
+}
+_MAIN = {"score": "predictions", "decide": "alerts", "notify": "transitions", "correlate": "links"}
+_ATTACH = {
+    "score": score_events.attach,
+    "decide": decide_alerts.attach,
+    "notify": notify_people.attach,
+    "correlate": correlate_sources.attach,
+}
 
 
 def build(
@@ -116,44 +162,43 @@ def build(
     partitions
         How many partitions each topic has.
     agents
-        Which of `AGENTS` run here; there is a ``correlate`` only where the pipeline correlates.
+        Which agents run here; there is a ``correlate`` only where the pipeline correlates.
     """
-    app = engine.app
     schema = ChunkSchema()
-    dead = Channel(layout.deadletters.name, partitions[layout.deadletters.name])
 
-    def channel(topic: Topic, by_key: bool = False) -> Channel:
-        return Channel(topic.name, partitions[topic.name], by_key)
+    def channel(topic: Topic, *, by_key: bool = False, to_all: bool = False) -> Channel:
+        return Channel(topic.name, partitions[topic.name], by_key, to_all)
 
-    def wiring(agent: str, inputs: Mapping[str, object], channels: Mapping[str, Channel]) -> Wiring:
-        return Wiring(
+    def channels(agent: str) -> dict[str, Channel]:
+        if agent == "collect":
+            return {"": channel(layout.log, by_key=True), "everywhere": channel(layout.log, to_all=True)}
+        sides = (*_SIDES[agent], *(layout.emits if agent == "decide" else ()))
+        found = {name: channel(layout.computed[name]) for name in sides}
+        if agent == "decide":
+            found["signals"] = channel(layout.computed["signals"], by_key=True)
+        if agent == "score" and "series" in layout.computed:
+            found["series"] = channel(layout.computed["series"], by_key=True)
+        return found | {"": channel(layout.computed[_MAIN[agent]])}
+
+    records = {topic.name: topic.record for topic in (layout.log, *layout.computed.values())}
+    dead = channel(layout.computed["deadletters"])
+    for agent, names in layout.inputs().items():
+        if agent not in agents or not names:
+            continue
+        wiring = Wiring(
             stage=partial(_stage, pipeline, agent),
-            inputs=inputs,
-            channels=channels,
+            inputs={name: records.get(name) for name in names},
+            channels=channels(agent),
             deadletters=dead,
-            changelog=lambda source: layout.changelog(agent, source).name,
+            changelog=partial(_changelog, layout, agent),
             lateness_s=pipeline.time.lateness,
         )
+        attach = _ATTACH.get(agent, collect_events.attach)
+        attach(engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))
 
-    def reads(topic: Topic) -> Mapping[str, object]:
-        return {topic.name: topic.record}
 
-    if "collect" in agents:
-        found = engine.add(
-            "collect", wiring("collect", dict.fromkeys(layout.sources), {"": channel(layout.log, by_key=True)})
-        )
-        collect_events.attach(app, app.topic(*layout.sources, schema=schema), found)
-    if "score" in agents:
-        sides = {topic: channel(getattr(layout, topic)) for topic in ("anomalies", "drifts", "evaluations")}
-        sides |= {"series": channel(layout.series, by_key=True)} if layout.series else {}
-        found = engine.add("score", wiring("score", reads(layout.log), {"": channel(layout.predictions), **sides}))
-        score_events.attach(app, app.topic(layout.log.name, schema=schema), found)
-    if "decide" in agents:
-        found = engine.add("decide", wiring("decide", reads(layout.predictions), {"": channel(layout.alerts)}))
-        decide_alerts.attach(app, app.topic(layout.predictions.name, schema=schema), found)
-    if "correlate" in agents and layout.series and layout.links:
-        found = engine.add("correlate", wiring("correlate", reads(layout.series), {"": channel(layout.links)}))
-        correlate_sources.attach(app, app.topic(layout.series.name, schema=schema), found)
+def _changelog(layout: Layout, agent: str, source: str) -> str:
+    return layout.changelog(agent, source).name
 
 
 def _stage(pipeline: Pipeline, name: str) -> Stage:

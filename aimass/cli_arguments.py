@@ -9,7 +9,7 @@ from typing import Any
 
 from aimass.cli_help import Commands, with_examples
 from aimass.cli_types import agents, port, positive, start_of
-from aimass.settings import Settings
+from aimass.settings import AGENTS, Settings
 
 _SUMMARY = """\
 Event-sourced stream processing for online machine learning on Kafka.
@@ -167,9 +167,9 @@ def _worker(commands: Commands) -> None:
     command.add_argument(
         "--agents",
         type=agents,
-        default=agents("collect,score,decide,correlate"),
+        default=agents(",".join(AGENTS)),
         metavar="A,B",
-        help="which of collect, score, decide, correlate it runs (default: all)",
+        help=f"which of {', '.join(AGENTS)} it runs (default: all)",
     )
 
 

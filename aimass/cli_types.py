@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aimass.commands.lines import parse_time
+from aimass.settings import AGENTS
 
 
 def start_of(text: str) -> str | int | float:
@@ -28,10 +29,9 @@ def start_of(text: str) -> str | int | float:
 def agents(text: str) -> frozenset[str]:
     """Return the agents of a list such as ``score,decide``."""
     chosen = frozenset(text.split(","))
-    unknown = chosen - {"collect", "score", "decide", "correlate"}
+    unknown = chosen - set(AGENTS)
     if unknown:
-        there = "collect, score, decide and correlate"
-        raise argparse.ArgumentTypeError(f"there is no agent {min(unknown)!r}; there are {there}")
+        raise argparse.ArgumentTypeError(f"there is no agent {min(unknown)!r}; there are {', '.join(AGENTS)}")
     return chosen
 
 

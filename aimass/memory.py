@@ -1,4 +1,4 @@
-"""A partition of a stage in memory: its state, its outputs, and time as the runtime lets it pass. For tests and trials."""
+"""A partition of a stage in memory: state, outputs, and time as the runtime lets it pass. For tests and trials."""
 
 from __future__ import annotations
 

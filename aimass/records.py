@@ -553,6 +553,10 @@ class Recommendation(msgspec.Struct, frozen=True, gc=False, tag="recommendation"
         The key's segment.
     policy
         Which policy chose: ``bandit``, ``popular``, ``pinned``.
+    popular
+        The candidate that popularity alone would have put first; off-policy evaluation asks.
+    candidates
+        How many there were to choose from.
     """
 
     id: str
@@ -564,6 +568,8 @@ class Recommendation(msgspec.Struct, frozen=True, gc=False, tag="recommendation"
     offers: list[Offer]
     segment: str = ""
     policy: str = ""
+    popular: str = ""
+    candidates: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, tag="outcome", omit_defaults=True):

@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 
 from aimass.errors import ConfigurationError
 
+#: The agents of a pipeline, in the order in which an event passes them.
+AGENTS: Final = ("collect", "score", "decide", "notify", "deliver", "correlate")
 PREFIX: Final = "AIMASS_"
 #: Variables of this prefix are not settings: tests and fault injection use them.
 IGNORED_PREFIX: Final = "AIMASS_TEST_"

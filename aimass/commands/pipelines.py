@@ -13,8 +13,6 @@ from aimass.settings import Settings, kafka_options
 if TYPE_CHECKING:
     from aimass.pipeline import Pipeline
 
-AGENTS = ("collect", "score", "decide", "correlate")
-
 
 def load(files: Sequence[Path]) -> list[Pipeline]:
     """Load pipeline files, each with a name of its own.
@@ -44,7 +42,7 @@ def layout_of(pipeline: Pipeline, outputs: str | None = None) -> Any:
     """Return the names of a pipeline's topics; a replay has its outputs elsewhere."""
     from aimass.runtime.worker import load_app
 
-    return load_app().Layout.of(pipeline.name, pipeline.inputs, outputs, bool(pipeline.correlations))
+    return load_app().Layout.of(pipeline, outputs)
 
 
 async def create_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> list[str]:
@@ -67,5 +65,5 @@ def wanted_by(pipeline: Pipeline, there: Mapping[str, int], settings: Settings) 
     wide = pipeline.partitions or there.get(layout.log.name, next(iter(sources.values())))
     return [
         *((name, partitions, {}) for name, partitions in sources.items()),
-        *((topic.name, wide, topic.settings()) for topic in layout.own),
+        *((topic.name, topic.partitions or wide, topic.settings()) for topic in layout.own),
     ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from aimass.commands.console import err, out, print_json
 from aimass.commands.kafka import ensure_kafka, find_kafka
-from aimass.commands.pipelines import AGENTS, create_topics, load, sources_of
-from aimass.settings import Settings
+from aimass.commands.pipelines import create_topics, load, sources_of
+from aimass.settings import AGENTS, Settings
 
 if TYPE_CHECKING:
     from aimass.pipeline import Pipeline

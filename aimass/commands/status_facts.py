@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-AGENTS = ("collect", "score", "decide", "correlate")
+from aimass.settings import AGENTS
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ def agent_of(pipeline: str, topic: str) -> str | None:
     """
     if topic.endswith(("-changelog", ".changelog")):
         return None
-    readers = {"log": "score", "predictions": "decide", "series": "correlate"}
+    readers = {"log": "score", "predictions": "decide", "signals": "notify", "series": "correlate"}
     return readers.get(topic.removeprefix(f"{pipeline}."), "collect") if topic.startswith(f"{pipeline}.") else "collect"
 
 

@@ -8,11 +8,11 @@ from aimass.pipeline.definition import (
     LabelDef,
     ModelDef,
     Pipeline,
-    RuleDef,
     SourceDef,
     TimeDef,
 )
 from aimass.pipeline.parse import load, parse
+from aimass.pipeline.ruling import RuleDef, TableDef
 
 __all__ = [
     "CorrelationDef",
@@ -23,6 +23,7 @@ __all__ = [
     "Pipeline",
     "RuleDef",
     "SourceDef",
+    "TableDef",
     "TimeDef",
     "compile_stages",
     "load",

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aimass.models.encode import Encoder
 from aimass.models.features import Numbers
 from aimass.models.links import MAX_LAG, LinkSpec
 from aimass.models.tasks import OTHERS
 from aimass.models.values import LINE
-from aimass.pipeline.condition import compile_condition
 from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline
+from aimass.pipeline.recommending import RecommendDef
+from aimass.pipeline.rules import rule_of, vocabulary_of
+from aimass.rules.document import Rule
+from aimass.rules.read import condition
+from aimass.rules.syntax import Any_, Pattern
+from aimass.rules.vocabulary import Vocabulary
 from aimass.stages.base import Stage
 from aimass.stages.budget import Budgeted
 from aimass.stages.collect import CollectStage
+from aimass.stages.control import ControlReader
 from aimass.stages.correlate import CorrelateStage, Correlation
-from aimass.stages.decide import DecideStage, Rule
+from aimass.stages.decide import DecideStage
 from aimass.stages.detecting import Detector
 from aimass.stages.detectors import CategoryDetector, MissingDetector, RelationDetector, ShapeDetector, SilenceDetector
 from aimass.stages.inputs import Features
 from aimass.stages.joins import Join
 from aimass.stages.labels import LabelReader
 from aimass.stages.models import ModelJudge, ModelSpec
+from aimass.stages.notify import NotifyStage
 from aimass.stages.reader import Reader
+from aimass.stages.recommend import Recommender
 from aimass.stages.score import Judge, ScoreStage
 from aimass.stages.values import ValueDetector
 
@@ -40,9 +50,10 @@ def compile_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
     >>> from aimass.pipeline import parse
     >>> stages = compile_stages(parse('name = "x"\\n[[source]]\\ntopic = "t"'))
     >>> [stage.name for stage in stages]
-    ['collect', 'score', 'decide']
+    ['collect', 'score', 'decide', 'notify']
     """
-    stages: list[Stage] = [_collect(pipeline), _score(pipeline), _decide(pipeline)]
+    stages: list[Stage] = [_collect(pipeline), _score(pipeline), decide_stage(pipeline, rules_of(pipeline))]
+    stages.append(NotifyStage(pipeline.name, [one.receiver for one in pipeline.receivers], pipeline.alerts.policy))
     if pipeline.correlations:
         stages.append(CorrelateStage(_correlations(pipeline), pipeline.time.lateness))
     return tuple(stages)
@@ -51,7 +62,7 @@ def compile_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
 def _collect(pipeline: Pipeline) -> CollectStage:
     readers = [Reader(one.topic, one.key, one.time, one.id) for one in pipeline.sources]
     readers += [LabelReader(one.topic, one.about, one.event, one.value, one.key, one.time) for one in pipeline.labels]
-    return CollectStage(pipeline.name, readers)
+    return CollectStage(pipeline.name, readers, ControlReader(f"{pipeline.name}.control"))
 
 
 def _hidden(pipeline: Pipeline) -> list[str]:
@@ -131,14 +142,39 @@ def _correlations(pipeline: Pipeline) -> list[Correlation]:
     ]
 
 
-def _decide(pipeline: Pipeline) -> DecideStage:
-    detectors = [one.name for one in pipeline.detectors]
-    models = [one.name for one in pipeline.models]
-    rules = [
-        Rule(one.name, compile_condition(one.when, detectors, models), one.severity, one.cause, one.cooldown)
-        for one in pipeline.rules
-    ]
-    return DecideStage(rules, tick_s=_tick(pipeline, [rule.remember_s for rule in rules]))
+def words_of(pipeline: Pipeline) -> Vocabulary:
+    """Return what names mean in the conditions of a pipeline."""
+    names = [one.name for one in pipeline.detectors], [one.name for one in pipeline.models]
+    return vocabulary_of(*names, pipeline.tables)
+
+
+def rules_of(pipeline: Pipeline) -> list[Rule]:
+    """Return the rules of a pipeline's file."""
+    words = words_of(pipeline)
+    return [rule_of(one, words) for one in pipeline.rules]
+
+
+def decide_stage(pipeline: Pipeline, rules: Sequence[Rule]) -> DecideStage:
+    """Return what asks these rules, in place of the file's, as the pipeline would."""
+    words = words_of(pipeline)
+    recommenders = [(Recommender(one.spec(pipeline.name)), _conditions(one, words)) for one in pipeline.recommends]
+    spans = [rule.cooldown_s for rule in rules] + [rule.when.within_s for rule in rules if type(rule.when) is Pattern]
+    spans += [recommender.tick_s * 8 for recommender, _ in recommenders]
+    return DecideStage(
+        pipeline.name,
+        rules,
+        recommenders=recommenders,
+        emits=[rule.emit for rule in pipeline.rules if rule.emit is not None],
+        lateness_s=pipeline.time.lateness,
+        keeps_profiles=pipeline.profiles,
+        tick_s=_tick(pipeline, [*spans]),
+    )
+
+
+def _conditions(one: RecommendDef, words: Vocabulary) -> dict[str, Any_]:
+    texts = {name: getattr(one, name) for name in Recommender.conditions}
+    found = {name: condition(text, words) for name, text in texts.items() if text is not None}
+    return {name: node for name, node in found.items() if not isinstance(node, Pattern)}
 
 
 def _tick(pipeline: Pipeline, ttls: list[float | None]) -> float | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
+from aimass.pipeline.alerting import AlertsDef, ReceiverDef
+from aimass.pipeline.recommending import RecommendDef
+from aimass.pipeline.ruling import RuleDef, TableDef
 from aimass.pipeline.setting import setting
-from aimass.rules.document import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,25 +192,6 @@ class CorrelationDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleDef:
-    """`[[rule]]`: a condition that alerts. Without any: one named `odd`, over the first detector's score."""
-
-    name: str = setting("name", "names the rule in alerts")
-    when: str = setting("condition", "the condition, see below")
-    severity: str | None = setting(
-        "choice",
-        "how bad it is",
-        default=None,
-        shown="by the highest score the rule looks at: `critical` from 8, `warning` from 5, else `info`",
-        allowed=SEVERITIES,
-    )
-    cause: str | None = setting("text", "what the alert says", default=None, shown="said from the evidence")
-    cooldown: float = setting(
-        "duration", "while the condition is met within this long of the last time, there is no new alert", default=60.0
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeDef:
     """`[time]`: how event time advances."""
 
@@ -234,13 +217,20 @@ class Pipeline:
     partitions: int | None = setting(
         "count", "partitions of the log and all that follows it", default=None, shown="as many as the first source has"
     )
+    profiles: bool = setting(
+        "truth", "whether profiles of keys are kept although no rule and no recommendation looks at them", default=False
+    )
     sources: tuple[SourceDef, ...] = ()
     labels: tuple[LabelDef, ...] = ()
     joins: tuple[JoinDef, ...] = ()
     models: tuple[ModelDef, ...] = ()
     detectors: tuple[DetectorDef, ...] = ()
+    tables: tuple[TableDef, ...] = ()
     rules: tuple[RuleDef, ...] = ()
     correlations: tuple[CorrelationDef, ...] = ()
+    recommends: tuple[RecommendDef, ...] = ()
+    receivers: tuple[ReceiverDef, ...] = ()
+    alerts: AlertsDef = AlertsDef()  # noqa: RUF009
     time: TimeDef = TimeDef()
 
     @property
@@ -257,8 +247,12 @@ SECTIONS: dict[str, tuple[str, Any, bool]] = {
     "join": ("joins", JoinDef, True),
     "model": ("models", ModelDef, True),
     "detector": ("detectors", DetectorDef, True),
+    "table": ("tables", TableDef, True),
     "rule": ("rules", RuleDef, True),
     "correlation": ("correlations", CorrelationDef, True),
+    "recommend": ("recommends", RecommendDef, True),
+    "receiver": ("receivers", ReceiverDef, True),
+    "alerts": ("alerts", AlertsDef, False),
     "time": ("time", TimeDef, False),
 }
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from aimass.alerts.policy import GROUPINGS, SEVERITIES
 from aimass.models.encode import ENCODINGS
 from aimass.models.tasks import OTHERS, RECIPES
-from aimass.pipeline.condition import closest, meant
+from aimass.rules.suggest import closest, meant
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -157,6 +158,18 @@ def _encodings(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((_path(path), choice(kind, ENCODINGS)) for path, kind in _flat(value))
 
 
+def _rows(value: Any) -> tuple[tuple[Any, ...], ...]:
+    if type(value) is not list or not value or not all(type(row) is list and len(row) > 1 for row in value):
+        raise ValueError('must be a list of rows, like [["> 100", "NL", "high"], ["-", "-", "low"]]')
+    return tuple(tuple(_scalar(cell) for cell in row) for row in value)
+
+
+def _tests(value: Any) -> tuple[Any, ...]:
+    if type(value) is not list or not all(type(one) is dict for one in value):
+        raise ValueError("write each test as [[rule.test]], with events and fires")
+    return tuple(value)
+
+
 def _parameters(value: Any) -> tuple[tuple[str, Any], ...]:
     if type(value) is not dict:
         raise ValueError("must be a table of names and values, like { n_models = 10 }")
@@ -202,6 +215,13 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "durations": _listed(_lasting, "durations"),
     "recipe": _recipe,
     "recipes": _listed(_recipe, "recipes"),
+    "names": _listed(_matching(_NAME, _NAME_RULE), "names"),
+    "texts": _listed(_text, "texts"),
+    "severities": _listed(lambda value: choice(value, SEVERITIES), "severities"),
+    "groupings": _listed(lambda value: choice(value, GROUPINGS), "groupings"),
+    "scalars": _listed(_scalar, "values"),
+    "rows": _rows,
+    "tests": _tests,
     "encodings": _encodings,
     "parameters": _parameters,
 }

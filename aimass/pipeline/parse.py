@@ -10,10 +10,19 @@ from typing import Any
 
 from aimass.errors import ConfigurationError
 from aimass.models.tasks import ensemble
-from aimass.pipeline.condition import Wrong, closest, compile_condition, meant
-from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, RuleDef, keys_of
+from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, keys_of
 from aimass.pipeline.kinds import KINDS, UNLABELLED, choice
 from aimass.pipeline.lines import Place, index_lines
+from aimass.pipeline.rules import rule_of, table_of
+from aimass.pipeline.ruling import RuleDef, TableDef
+from aimass.pipeline.trial import trial
+from aimass.rules.lint import cycles
+from aimass.rules.read import condition
+from aimass.rules.suggest import closest, meant
+from aimass.rules.syntax import Pattern, Table
+from aimass.rules.vocabulary import Vocabulary
+from aimass.rules.walk import references
+from aimass.stages.recommend import Recommender
 
 _AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
@@ -127,7 +136,7 @@ class _Reader:
         if not values.get("sources", True) and "source" not in self._intended:
             self._wrong("", 0, "", 'has no [[source]]: add one, with topic = "your.topic"')
         self._twice("source", "topic", values)
-        for name in ("model", "detector", "rule", "correlation"):
+        for name in ("model", "detector", "table", "rule", "correlation", "receiver", "recommend"):
             self._twice(name, "name", values)
         values["detectors"] = detectors = values.get("detectors") or (DetectorDef(name="odd"),)
         names = [getattr(one, "name", "") for one in detectors]
@@ -207,13 +216,59 @@ class _Reader:
                 seen[value] = number
 
     def _conditions(self, values: dict[str, Any], detectors: list[str], models: list[str]) -> None:
-        for number, rule in enumerate(values.get("rules", ())):
-            when = getattr(rule, "when", None)
+        """Check tables, then rules, and hold each rule against its own tests."""
+        words = self._tables(values, Vocabulary(tuple(detectors), tuple(models)))
+        receivers = [getattr(one, "name", "") for one in values.get("receivers", ())]
+        tags: dict[str, tuple[tuple[str, ...], str | None]] = {}
+        for number, receiver in enumerate(values.get("receivers", ())):
+            for problem in getattr(receiver, "problems", list)():
+                self._wrong("receiver", number, "kind", f"[[receiver]] kind: {problem}")
+        for key, problem in getattr(values.get("alerts"), "problems", lambda names: [])(tuple(receivers)):
+            self._wrong("alerts", 0, key, f"[alerts] {key}: {problem}")
+        for number, one in enumerate(values.get("recommends", ())):
+            self._recommends(number, one, words)
+        for number, one in enumerate(values.get("rules", ())):
+            for name in getattr(one, "notify", ()):
+                if name not in receivers:
+                    said = f"no [[receiver]] is named {name!r}{meant(name, receivers)}"
+                    self._wrong("rule", number, "notify", f"[[rule]] notify: {said}")
+            if type(one) is not RuleDef:
+                continue
+            if one.when is None and one.template is None:
+                if not self._intended & {"when", "template"}:
+                    self._wrong("rule", number, "", '[[rule]] has no "when" (the condition), and no "template"')
+                continue
             try:
-                if when is not None:
-                    compile_condition(when, detectors, models)
-            except Wrong as exc:
-                self._wrong("rule", number, "when", f"[[rule]] when: {exc}")
+                rule = rule_of(one, words)
+            except ValueError as exc:
+                key = "template" if one.template is not None else "when"
+                self._wrong("rule", number, key, f"[[rule]] {key}: {exc}")
+                continue
+            tags[one.name] = references(rule.when).tags, rule.tag
+            for at, test in enumerate(one.test):
+                for problem in trial(rule, test):
+                    self._wrong("rule", number, "test", f"[[rule]] {one.name}, test {at + 1}: {problem}")
+        for circle in cycles(tags):
+            self._wrong("rule", 0, "", f"[[rule]] tagged(...): these wait for each other's tags: {', '.join(circle)}")
+
+    def _recommends(self, number: int, one: Any, words: Vocabulary) -> None:
+        for name in Recommender.conditions:
+            text = getattr(one, name, None)
+            try:
+                if text is not None and type(condition(text, words)) is Pattern:
+                    raise ValueError("a pattern is for rules; a recommendation looks at one event at a time")
+            except ValueError as exc:
+                self._wrong("recommend", number, name, f"[[recommend]] {name}: {exc}")
+
+    def _tables(self, values: dict[str, Any], words: Vocabulary) -> Vocabulary:
+        made: dict[str, Table] = {}
+        for number, one in enumerate(values.get("tables", ())):
+            if type(one) is TableDef:
+                try:
+                    made[one.name] = table_of(one, Vocabulary(words.detectors, words.models, dict(made)))
+                except ValueError as exc:
+                    self._wrong("table", number, "rows", f"[[table]] {one.name}: {exc}")
+        return Vocabulary(words.detectors, words.models, made)
 
 
 class _Partial:

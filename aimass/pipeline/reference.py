@@ -26,6 +26,13 @@ _TYPES = {
     "durations": "list of durations",
     "recipe": "recipe",
     "recipes": "list of recipes",
+    "names": "list of names",
+    "texts": "list of texts",
+    "severities": "list of severities",
+    "groupings": "list of `rule`, `key`, `severity`",
+    "scalars": "list of texts, numbers or truths",
+    "rows": "list of lists",
+    "tests": "tables",
     "encodings": "table",
     "parameters": "table",
 }

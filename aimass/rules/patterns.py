@@ -220,8 +220,11 @@ class Matcher:
     # -- partials -----------------------------------------------------------------------------------------------------
 
     def _take(self, key: str, one: Candidate, known: Callable[[], Given], row: int | None, state: State) -> list[Match]:
+        table = state.objects(self._spec)
+        if table.get(key) is None and not one.masks[0]:
+            return []
         found = self._advance(key, one.ref.time, state)
-        kept = state.objects(self._spec).get(key)
+        kept = table.get(key)
         partials = [] if kept is None else kept.partials
         left, is_extended = [], False
         for partial in partials:

@@ -7,7 +7,6 @@ What is fast (`aimass.rules.program`) is tested against it; patterns ask it abou
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from aimass.rules import calls
 from aimass.rules.columns import as_float
 from aimass.rules.functions import FUNCTIONS
 from aimass.rules.operators import before, same
+from aimass.rules.sight import disagreement
 from aimass.rules.syntax import (
     Among,
     Any_,
@@ -111,18 +111,6 @@ def _judged(node: Judged, known: Given) -> Any:
         return getattr(estimate, node.attribute, MISSING)
     votes = None if estimate is None else estimate.votes
     return disagreement(votes) if votes else MISSING
-
-
-def disagreement(votes: Mapping[str, Any]) -> float:
-    """Return the share of an ensemble's members that do not say what most of them say.
-
-    Examples
-    --------
-    >>> disagreement({"a": "x", "b": "x", "c": "y", "d": "x"})
-    0.25
-    """
-    counts = Counter(orjson.dumps(vote) for vote in votes.values())
-    return 1.0 - max(counts.values()) / len(votes)
 
 
 def _call(node: Call, known: Given) -> Any:

@@ -22,6 +22,8 @@ from aimass.runtime.worker import load_app, started
 from aimass.settings import Settings, kafka_options
 
 _STALL_S = 60.0
+#: Nobody is told: there is no ``deliver``.
+_AGENTS = frozenset({"score", "decide", "notify", "correlate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ async def _replay(
     began = time.monotonic()
     app, options = load_app(), kafka_options(settings)
     place = f"{pipeline.name}.replay-{name}"
-    layout = app.Layout.of(pipeline.name, (), place, bool(pipeline.correlations))
+    layout = app.Layout.of(pipeline, place)
     there = await admin.list_topics(options)
     if layout.log.name not in there:
         raise ClientError(f"there is no topic {layout.log.name}: run the pipeline first (`aimass run PIPELINE.toml`).")
     count = there[layout.log.name]
-    own = [(topic.name, count, topic.settings()) for topic in layout.computed]
-    partitions = there | {topic: count for topic, _, _ in own}
+    own = [(topic.name, topic.partitions or count, topic.settings()) for topic in layout.computed.values()]
+    partitions = there | {topic: wide for topic, wide, _ in own}
     await admin.ensure_topics(options, own + layout.changelogs(partitions), replication=settings.replication)
     group = f"aimass.{place}"
     ends = await _ends(options, layout.log.name, count)
@@ -96,15 +98,13 @@ async def _replay(
     with tempfile.TemporaryDirectory(prefix="aimass-replay-") as directory:
         store = RocksStore(Path(directory))
         engine = Engine(pipeline.name, settings, store, Metrics(), group=group, writes_ticks=False)
-        app.build(engine, pipeline, layout, partitions, frozenset({"score", "decide", "correlate"}))
+        app.build(engine, pipeline, layout, partitions, _AGENTS)
         try:
             async with started([engine]):
                 total = sum(max(0, ends[number] - first[number]) for number in ends)
                 await _until(engine, layout.log.name, ends, on_progress, total)
-                outputs = await _ends(options, layout.predictions.name, count)
-                await _until(engine, layout.predictions.name, outputs)
-                if layout.series:
-                    await _until(engine, layout.series.name, await _ends(options, layout.series.name, count))
+                for (name,) in (layout.inputs()[agent] for agent in layout.inputs() if agent in _AGENTS - {"score"}):
+                    await _until(engine, name, await _ends(options, name, partitions[name]))
         finally:
             store.close()
     return Replayed(layout.predictions.name, layout.alerts.name, total, time.monotonic() - began)

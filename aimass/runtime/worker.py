@@ -27,7 +27,7 @@ from aimass.runtime.metrics import Metrics
 from aimass.runtime.store import RocksStore
 from aimass.runtime.warm import warm
 from aimass.runtime.web import WorkerWeb
-from aimass.settings import Settings, kafka_options
+from aimass.settings import AGENTS, Settings, kafka_options
 
 logger = logging.getLogger(__name__)
 _QUIET = ("faust", "mode", "aiokafka", "aimass.runtime.driver", "asyncio")
@@ -44,7 +44,7 @@ def run_worker(pipelines: Sequence[Pipeline], settings: Settings, agents: frozen
     settings
         The worker's settings.
     agents
-        Which agents run here: ``collect``, ``score``, ``decide``, ``correlate``.
+        Which of `aimass.settings.AGENTS` run here.
 
     Returns
     -------
@@ -70,7 +70,7 @@ async def _work(pipelines: Sequence[Pipeline], settings: Settings, agents: froze
         engines = []
         _warm(pipelines, agents)
         for pipeline in pipelines:
-            layout = app.Layout.of(pipeline.name, pipeline.inputs, None, bool(pipeline.correlations))
+            layout = app.Layout.of(pipeline)
             _check(app, layout, there, agents)
             await admin.ensure_topics(options, layout.changelogs(there), replication=settings.replication)
             engine = Engine(pipeline.name, settings, store, metrics)
@@ -154,9 +154,9 @@ async def _serving(
 
 
 def _check(app: Any, layout: Any, there: dict[str, int], agents: frozenset[str]) -> None:
-    unknown = agents - set(app.AGENTS)
+    unknown = agents - set(AGENTS)
     if unknown or not agents:
-        raise ConfigurationError(f"no such agent: {', '.join(sorted(unknown))}; there are {', '.join(app.AGENTS)}.")
+        raise ConfigurationError(f"no such agent: {', '.join(sorted(unknown))}; there are {', '.join(AGENTS)}.")
     missing = [name for name in (*layout.sources, *(topic.name for topic in layout.own)) if name not in there]
     if missing:
         raise ConfigurationError(

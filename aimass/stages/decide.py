@@ -1,68 +1,66 @@
-"""Decide: from what is known of an event to an alert, once an episode."""
+"""Decide: from what is known of an event to what is done about it."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
-from aimass.models.features import MISSING
-from aimass.records import Alert, Anomaly, Estimate, Prediction
-from aimass.rules.document import SEVERITIES
+from aimass.records import Alert, Command, Prediction, RuleChange
+from aimass.rules.columns import Truths
+from aimass.rules.document import SEVERITIES, Rule
+from aimass.rules.patterns import Match
+from aimass.rules.ruleset import Asked, Firing, Level, Ruleset, changed
+from aimass.rules.sight import Sight
+from aimass.rules.syntax import Any_
 from aimass.stages.base import Outputs
-from aimass.stages.condition import Condition
+from aimass.stages.episodes import Episodes, News
+from aimass.stages.profiles import Given, Pins, Profiles, Tags
+from aimass.stages.recommend import Recommender
+from aimass.stages.wording import evidence, modest, severity_of, words
 from aimass.state import ObjectSpec, State
 
-_TIERS = ((8.0, "critical"), (5.0, "warning"))
-_MAX_EVIDENCE = 1024
-_EPISODE = struct.Struct("<dB")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A condition, and what to say when it is met.
-
-    Parameters
-    ----------
-    name
-        The rule's name.
-    condition
-        When it fires.
-    severity
-        One of `SEVERITIES`; ``None``: by the highest anomaly score it looks at (critical from 8, warning from 5).
-    cause
-        What to say; ``None``: said from the evidence.
-    cooldown_s
-        An episode ends when the condition has not been met for this long, in seconds of event time.
-    """
-
-    name: str
-    condition: Condition
-    severity: str | None = None
-    cause: str | None = None
-    cooldown_s: float = 60.0
-
-    @property
-    def remember_s(self) -> float:
-        """For how long a quiet episode is kept: longer than it matters, so that forgetting costs little."""
-        return max(3600.0, 4 * self.cooldown_s)
+_NOTHING = msgspec.Raw(b"{}")
+_CHANGES: ObjectSpec[list[Rule]] = ObjectSpec(
+    "rules", msgspec.json.Encoder().encode, msgspec.json.Decoder(list[Rule]).decode
+)
+_rule = msgspec.json.Decoder(Rule).decode
+_CONTROL = {RuleChange, Command}
 
 
 class DecideStage:
-    """Emits an alert when a rule's condition becomes true for a key.
+    """Asks every rule of every prediction, and does what those that fire say; recommends.
 
-    While it stays true, and until it has been quiet for the cool-down, only a higher severity alerts again.
+    A rule alerts when its condition becomes true for a key. While it stays true, and until it has not been met for the
+    cool-down, only a higher severity alerts again; then the episode is resolved.
 
-    State: the running episode of each key and rule; one that has been quiet for an hour and four cool-downs goes.
+    State: what windows, patterns and functions of rules remember by key; the running episodes; the changes of rules
+    since the pipeline's file; profiles and tags of keys; what recommenders learn. Each has its bound, where it is made.
+
+    Parameters
+    ----------
+    pipeline
+        The pipeline's name.
+    rules
+        The rules of its file. Changes come through the log.
+    recommenders
+        What recommends items to keys, each with the conditions that it looks at, by their names.
+    emits
+        The topics that rules may emit to.
+    lateness_s
+        How late events may come, in seconds.
+    keeps_profiles
+        Whether profiles of keys are kept although no rule looks at them.
+    tick_s
+        How often event time is told; without, no episode ends and no absence is noticed.
 
     Examples
     --------
     >>> from aimass.pipeline import compile_stages, parse
+    >>> from aimass.records import Anomaly
     >>> from aimass.testing import MemoryOutputs, MemoryState, prediction
-    >>> _, _, stage = compile_stages(parse('name = "p"\\n[[source]]\\ntopic = "t"'))
+    >>> stage = compile_stages(parse('name = "p"\\n[[source]]\\ntopic = "t"'))[2]
     >>> out, odd = MemoryOutputs("alerts"), Anomaly(6.2, "f2", "jump", 812.0, 3.0)
     >>> stage.on_batch([prediction({}, odd=odd), prediction({}, odd=odd)], MemoryState(), out)
     >>> [alert.cause for alert in out.records("alerts")]
@@ -71,159 +69,224 @@ class DecideStage:
 
     name = "decide"
 
-    def __init__(self, rules: Sequence[Rule], tick_s: float | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: str,
+        rules: Sequence[Rule] = (),
+        *,
+        recommenders: Sequence[tuple[Recommender, Mapping[str, Any_]]] = (),
+        emits: Iterable[str] = (),
+        lateness_s: float = 0.0,
+        keeps_profiles: bool = False,
+        tick_s: float | None = None,
+    ) -> None:
         self.tick_s = tick_s
-        self._rules = [
-            (rule, rule.condition.test, ObjectSpec(f"episodes.{rule.name}", _encode, _decode, rule.remember_s))
-            for rule in rules
-        ]
-        self._needs_data = any(rule.condition.needs_data for rule in rules)
+        self._pipeline, self._rules, self._lateness = pipeline, list(rules), lateness_s
+        self._recommenders, self._emits = list(recommenders), frozenset(emits)
+        self._profiles, self._tags = Profiles(), Tags()
+        self._keeps_profiles = keeps_profiles or bool(recommenders)
+        self._in_force: tuple[list[Rule], Ruleset] | None = None
+        self._episodes: dict[tuple[str, str], tuple[Rule, Episodes]] = {}
 
-    def on_batch(self, events: Sequence[Prediction], state: State, out: Outputs) -> None:
-        """Ask every rule of every prediction."""
-        rules, needs_data = self._rules, self._needs_data
-        for prediction in events:
-            data = orjson.loads(bytes(prediction.data)) if needs_data else None
-            for rule, test, episodes in rules:
-                if test(prediction, data):
-                    severity = rule.severity or _severity(rule.condition, prediction)
-                    if _is_news(rule, severity, prediction, state, episodes):
-                        out.emit(_alert(rule, severity, prediction, data))
+    def on_batch(self, events: Sequence[Prediction | RuleChange | Command], state: State, out: Outputs) -> None:
+        """Take the next predictions, and changes of rules where they stand among them."""
+        if _CONTROL.isdisjoint(map(type, events)):
+            self._decide(events, state, out)  # type: ignore[arg-type]
+            return
+        run: list[Prediction] = []
+        for one in events:
+            if type(one) is Prediction:
+                run.append(one)
+                continue
+            if type(one) is RuleChange:
+                self._decide(run, state, out)
+                run = []
+                self._change(one, state, out)
+            elif type(one) is Command:
+                out.emit(one, to="signals")
+        self._decide(run, state, out)
+
+    def _ruleset(self, state: State) -> Ruleset:
+        changes = state.objects(_CHANGES).get("") or []
+        if self._in_force is None or self._in_force[0] != changes:
+            extra = [condition for _, conditions in self._recommenders for condition in conditions.values()]
+            self._in_force = list(changes), Ruleset(changed(self._rules, changes), self._lateness, extra)
+        return self._in_force[1]
+
+    def _change(self, change: RuleChange, state: State, out: Outputs) -> None:
+        """Put a rule in force from here on; the episodes of one that is asked no longer are over."""
+        rule = _rule(change.rule)
+        before = {one.rule.name: one.rule for one in self._ruleset(state).asked}.get(rule.name)
+        table = state.objects(_CHANGES)
+        table.put("", [*(one for one in table.get("") or () if one.name != rule.name), rule])
+        if before is not None and (not rule.is_asked or rule.mode != before.mode):
+            for key, episode in self._episodes_of(before).drop(state):
+                asked = Asked.of(before, 0)
+                self._tell(asked, _ended(self._pipeline, asked, key, ("resolved", episode, change.time)), out)
+
+    def _decide(self, events: Sequence[Prediction], state: State, out: Outputs) -> None:
+        if not events:
+            return
+        rules, sight = self._ruleset(state), Sight(events)
+        if self._keeps_profiles or rules.needs_profile:
+            sight.profile = self._profiles.run(sight, state)
+        tags: list[Given] = []
+        pins: list[Given] = []
+        firings: list[tuple[Level, Firing]] = []
+        for level in rules.levels:
+            sight.tags = {tag: self._tags.truths(sight, tag, tags, state) for tag in rules.tags}
+            for one in level.ask(sight, state):
+                firings.append((level, one))
+                _give(one, sight, tags, pins)
+        if len(rules.levels) > 1:
+            firings.sort(key=_order)
+        for level, one in firings:
+            self._fire(level, one, sight, state, out)
+        if self._recommenders:
+            self._recommend(rules.extras, Pins(self._tags, sight, pins, state), sight, state, out)
+        if tags or pins:
+            self._tags.take(sight, tags, pins, state)
+
+    def _recommend(self, truths: Sequence[Truths], pins: Pins, sight: Sight, state: State, out: Outputs) -> None:
+        first = 0
+        for recommender, conditions in self._recommenders:
+            last = first + len(conditions)
+            said = dict(zip(conditions, truths[first:last], strict=True))
+            recommender.run(sight, said, pins, state, out)
+            first = last
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
-        """Nothing to do as time passes: episodes end by themselves."""
+        """Notice what did not happen, end episodes that are over, and close what recommendations waited for."""
+        rules = self._ruleset(state)
+        for level in rules.levels:
+            for asked, matcher, _ in level.patterns:
+                for match in matcher.on_time(now, state):
+                    self._happen(asked, match, state, out)
+        for asked in rules.asked:
+            for key, news in self._episodes_of(asked.rule).over(now, state):
+                self._tell(asked, _ended(self._pipeline, asked, key, news), out)
+        for recommender, _ in self._recommenders:
+            recommender.on_time(now, state, out)
+
+    def _fire(self, level: Level, one: Firing, sight: Sight, state: State, out: Outputs) -> None:
+        """Do what a rule says that fires at an event, unless its episode goes on."""
+        if one.row is None:
+            if one.match is not None:
+                self._happen(one.asked, one.match, state, out)
+            return
+        asked, event, row = one.asked, sight.predictions[one.row], one.row
+        anomalies = [event.anomalies[name] for name in asked.detectors if name in event.anomalies]
+        severity = asked.rule.severity or severity_of(anomaly.score for anomaly in anomalies)
+        episodes, level_of = self._episodes_of(asked.rule), SEVERITIES.index(severity)
+        news = episodes.met(event, level_of, state) if one.is_met else episodes.unmet(event, state)
+        for phase, episode, time in news:
+            if phase == "resolved":
+                self._tell(asked, _ended(self._pipeline, asked, event.key, (phase, episode, time)), out)
+                continue
+            shown = {name: level.value(node).values()[row] for name, node in asked.shown}
+            values = modest(shown) if one.match is None else one.match.evidence()
+            estimates = {name: event.estimates[name] for name in asked.models if name in event.estimates}
+            cause = asked.rule.cause or words(asked.text, anomalies, estimates, values)
+            told = {"when": asked.text, **evidence(event), **values}
+            self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
+
+    def _happen(self, asked: Asked, match: Match, state: State, out: Outputs) -> None:
+        """Do what a rule says whose pattern was completed by time: there is no event that did it."""
+        last = match.events[-1]
+        name = f"{last.id}-{match.time:.0f}"
+        event = Prediction(name, match.key, match.time, self._pipeline, last.source, {}, {}, _NOTHING)
+        rule = asked.rule
+        if rule.mode == "live":
+            if rule.tag is not None:
+                self._tags.give(match.key, rule.tag, match.time + rule.tag_s, state)
+            for item in rule.recommend:
+                self._tags.pin(match.key, item, match.time + rule.recommend_s, rule.name, state)
+        severity = rule.severity or "warning"
+        for phase, episode, time in self._episodes_of(rule).met(event, SEVERITIES.index(severity), state):
+            if phase == "resolved":
+                self._tell(asked, _ended(self._pipeline, asked, match.key, (phase, episode, time)), out)
+                continue
+            values = match.evidence()
+            cause = rule.cause or words(asked.text, (), {}, values)
+            told = {"when": asked.text, **values}
+            self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
+
+    def _episodes_of(self, rule: Rule) -> Episodes:
+        found = self._episodes.get((rule.name, rule.mode))
+        if found is None or found[0] != rule:
+            found = self._episodes[rule.name, rule.mode] = rule, Episodes(rule)
+        return found[1]
+
+    def _tell(self, asked: Asked, alert: Alert, out: Outputs) -> None:
+        """Bring an alert to where the rule's mode and its actions want it."""
+        rule = asked.rule
+        if rule.mode == "shadow":
+            out.emit(alert, to="shadow")
+            return
+        if rule.alert:
+            out.emit(alert)
+            out.emit(alert, to="signals")
+        elif rule.notify and alert.state == "firing":
+            out.emit(msgspec.structs.replace(alert, state="notice"), to="signals")
+        if alert.state == "firing":
+            if rule.review:
+                out.emit(alert, to="reviews")
+            if rule.emit in self._emits:
+                out.emit(alert, to=rule.emit)
 
 
-Episode = tuple[float, int]
+def _order(one: tuple[Level, Firing]) -> tuple[int, int]:
+    firing = one[1]
+    return -1 if firing.row is None else firing.row, firing.asked.place
 
 
-def _encode(episode: Episode) -> bytes:
-    return _EPISODE.pack(*episode)
+def _give(one: Firing, sight: Sight, tags: list[Given], pins: list[Given]) -> None:
+    """Note the tag and the items that a rule gives to the key of an event."""
+    rule = one.asked.rule
+    if one.row is None or not one.is_met or rule.mode != "live":
+        return
+    time = sight.predictions[one.row].time
+    if rule.tag is not None:
+        tags.append(Given(one.row, rule.tag, time + rule.tag_s, rule.name))
+    pins += [Given(one.row, item, time + rule.recommend_s, rule.name) for item in rule.recommend]
 
 
-def _decode(raw: bytes) -> Episode:
-    last, severity = _EPISODE.unpack(raw)
-    return last, severity
-
-
-def _is_news(rule: Rule, severity: str, event: Prediction, state: State, spec: ObjectSpec[Episode]) -> bool:
-    """Return whether this begins an episode or makes it worse; remember that it goes on."""
-    table = state.objects(spec)
-    level = SEVERITIES.index(severity)
-    episode = table.get(event.key)
-    if episode is None or event.time - episode[0] > rule.cooldown_s:
-        table.put(event.key, (event.time, level))
-        return True
-    last, worst = episode
-    table.put(event.key, (max(last, event.time), max(worst, level)))
-    return level > worst
-
-
-def _severity(condition: Condition, event: Prediction) -> str:
-    scores = [anomaly.score for anomaly in _anomalies(condition, event).values()]
-    top = max(scores, default=0.0)
-    return next((name for least, name in _TIERS if top >= least), "info" if scores else "warning")
-
-
-def _anomalies(condition: Condition, event: Prediction) -> dict[str, Anomaly]:
-    names = {reference.name: None for reference in condition.references if reference.kind == "detector"}
-    return {name: event.anomalies[name] for name in names if name in event.anomalies}
-
-
-def _estimates(condition: Condition, event: Prediction) -> dict[str, Estimate]:
-    names = {reference.name: None for reference in condition.references if reference.kind == "model"}
-    return {name: event.estimates[name] for name in names if name in event.estimates}
-
-
-def _alert(rule: Rule, severity: str, event: Prediction, data: Any) -> Alert:
-    fields = _fields(rule.condition, event, data)
-    cause = rule.cause or _words(rule.condition, event, fields)
-    evidence = {"when": rule.condition.text, **_evidence(event), **fields}
+def _alert(
+    asked: Asked, event: Prediction, phase: str, episode: Any, severity: str, cause: str, told: dict[str, Any]
+) -> Alert:
+    name = f"{event.id}-{asked.rule.name}"
     return Alert(
-        f"{event.id}-{rule.name}",
-        event.key,
-        event.time,
-        event.pipeline,
-        event.source,
-        rule.name,
-        severity,
-        cause,
-        evidence,
-        event.data,
+        id=name,
+        key=event.key,
+        time=event.time,
+        pipeline=event.pipeline,
+        source=event.source,
+        rule=asked.rule.name,
+        severity=severity,
+        cause=cause,
+        evidence=told,
+        data=event.data,
+        state=phase,
+        version=asked.rule.version,
+        episode=None if episode.id == name else episode.id,
+        notify=asked.rule.notify,
     )
 
 
-def _fields(condition: Condition, event: Prediction, data: Any) -> dict[str, Any]:
-    values = {ref.text: ref.compile()(event, data) for ref in condition.references if ref.kind == "event"}
-    return {name: _modest(value) for name, value in values.items() if value is not MISSING}
-
-
-def _modest(value: Any) -> Any:
-    """Return a value as evidence: a long text or a large object is cut, for the event's own JSON is there anyway."""
-    if type(value) not in (str, dict, list):
-        return value
-    text = value if type(value) is str else orjson.dumps(value).decode()
-    return value if len(text) <= _MAX_EVIDENCE else text[: _MAX_EVIDENCE - 3] + "..."
-
-
-def _evidence(event: Prediction) -> dict[str, Any]:
-    """Return all that detectors and models said, whether the rule asked for it or not."""
-    said: dict[str, Any] = {}
-    for name, anomaly in event.anomalies.items():
-        said[f"{name}.score"] = anomaly.score
-        for attribute in ("field", "cause", "value", "expected", "related"):
-            said[f"{name}.{attribute}"] = getattr(anomaly, attribute)
-    for name, estimate in event.estimates.items():
-        for attribute in ("value", "probability", "label", "low", "high"):
-            said[f"{name}.{attribute}"] = getattr(estimate, attribute)
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _words(condition: Condition, event: Prediction, fields: dict[str, Any]) -> str:
-    """Return the cause in words: the strangest anomaly first, then what models say, then fields."""
-    anomalies = sorted(_anomalies(condition, event).values(), key=lambda anomaly: -anomaly.score)
-    said = [_strange(anomaly) for anomaly in anomalies if anomaly.cause is not None]
-    for name, estimate in _estimates(condition, event).items():
-        if estimate.value is not None:
-            sure = "" if estimate.probability is None else f" ({estimate.probability:.0%} sure)"
-            said.append(f"{name} is predicted to be {_brief(estimate.value)}{sure}")
-    said += [f"{name} is {_brief(value)}" for name, value in fields.items()]
-    return "; ".join(said) or f"{condition.text} is true"
-
-
-_DID = {
-    "jump": "{field} jumped to {value} (expected about {expected})",
-    "first change": "{field} changed for the first time, to {value} (always {expected} before)",
-    "never seen": "{field} is at {value}, beyond all seen before (expected about {expected})",
-    "daily profile": "{field} is at {value}, off its daily profile (expected about {expected})",
-    "shifted": "{field} has shifted, now {value} (expected about {expected})",
-    "shifted for long": "{field} has been off for long, now {value} (expected about {expected})",
-    "volatility": "{field} moves otherwise than it does, now {value}",
-    "relation": "{field} is at {value}, not as {related} lets expect (about {expected})",
-    "together": "the fields do not go together, most of all {field} at {value} (expected about {expected})",
-    "rare value": "{field} is {value}, which is rare (usually {expected})",
-    "new value": "{field} is {value}, never seen before (usually {expected})",
-    "rate of value": "{field} is {value} unusually often",
-    "missing": "{field} is missing",
-    "null": "{field} is null",
-    "unexpected field": "{field} is there, which it never is",
-    "shape": "{field} takes a shape never seen, now {value}",
-    "long shape": "{field} takes a long shape never seen, now about {value}",
-    "silent": "silent for {value} s (usually {expected} s)",
-    "late": "came after {value} s of silence (usually {expected} s)",
-    "burst": "comes every {value} s (usually {expected} s)",
-}
-
-
-def _strange(anomaly: Anomaly) -> str:
-    odds = "rarer than 1 in 10^16" if anomaly.score > 16 else f"1 in 10^{anomaly.score:.1f}"
-    did = _DID.get(anomaly.cause or "", "{field} is at {value} (expected about {expected})")
-    value, expected = _brief(anomaly.value), _brief(anomaly.expected)
-    return f"{did.format(field=anomaly.field, value=value, expected=expected, related=anomaly.related)}; {odds}"
-
-
-def _brief(value: Any) -> str:
-    if type(value) is float:
-        return f"{value:.4g}"
-    text = value if type(value) is str else orjson.dumps(value).decode()
-    return text if len(text) <= 80 else text[:77] + "..."
+def _ended(pipeline: str, asked: Asked, key: str, news: News) -> Alert:
+    _, episode, time = news
+    return Alert(
+        id=f"{episode.id}-resolved",
+        key=key,
+        time=time,
+        pipeline=pipeline,
+        source=episode.source,
+        rule=asked.rule.name,
+        severity=SEVERITIES[episode.worst],
+        cause="not met any more",
+        evidence={},
+        data=_NOTHING,
+        state="resolved",
+        version=asked.rule.version,
+        episode=episode.id,
+    )

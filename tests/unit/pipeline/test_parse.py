@@ -111,7 +111,7 @@ def test_the_default_rule_looks_at_the_first_detector():
         ),
         (HEAD + '[[rule]]\nname = "r"\nwhen = "odd.scor > 1"', 6, "odd has no 'scor'; did you mean \"score\"?"),
         (HEAD + '[[rule]]\nname = "r"\nwhen = "odd.score = 1"', 6, "write == to compare"),
-        (HEAD + '[[rule]]\nname = "r"\nwhen = "odd.score >"', 6, "ends where a value is expected"),
+        (HEAD + '[[rule]]\nname = "r"\nwhen = "odd.score >"', 6, "expected a value, found the end"),
         (HEAD + '[[rule]]\nname = "r"\nwhen = "(odd.score > 1"', 6, "a ( is not closed"),
         (HEAD + '[[rule]]\nname = "r"\nwhen = "odd.score > 1 2"', 6, "did not expect '2' here"),
         (HEAD + '[[rule]]\nname = "r"\nwhen = ""', 6, "must be text, not empty"),

@@ -83,23 +83,27 @@ MAKERS = {
 NOT_STAGES = {
     "base": "the protocol itself",
     "batch": "what the parts of score see",
-    "condition": "what the decide stage asks",
     "budget": "a part of score",
+    "control": "a reader of the collect stage",
     "correlate_grid": "the grid of the correlate stage",
     "detecting": "what detectors have in common",
     "detectors": "parts of score",
+    "episodes": "a part of decide",
     "inputs": "what models see",
     "joins": "a part of score",
     "journal": "how learned objects are written down",
     "labels": "a reader of the collect stage",
     "learned": "how learned objects are kept",
     "models": "a part of score",
+    "profiles": "a part of decide",
     "reader": "readers of the collect stage",
+    "recommend": "a part of decide",
     "rows": "what models run on",
     "saying": "what models say",
     "silent": "a part of score",
     "values": "a part of score",
     "waiting": "where events wait for labels",
+    "wording": "what alerts say",
 }
 
 
