@@ -15,7 +15,7 @@ OPEN = frozenset(("firing", "acknowledged", "snoozed"))
 NEVER = 1e18
 _STARTS = 64  # begins of episodes that are remembered
 #: What a command does: the states that it is for, and the state that it leads to.
-_COMMANDS = {
+COMMANDS = {
     "ack": (("firing", "snoozed"), "acknowledged"),
     "unack": (("acknowledged", "snoozed"), "firing"),
     "snooze": (("firing", "acknowledged", "snoozed"), "snoozed"),
@@ -133,7 +133,7 @@ def take(case: Case | None, alert: Alert, time: float, policy: Policy) -> tuple[
 
 def obey(case: Case, command: Command, time: float, policy: Policy) -> str | None:
     """Do what a person says; return the state before, or ``None`` where it does not apply."""
-    allowed, state = _COMMANDS[command.do]
+    allowed, state = COMMANDS[command.do]
     if case.state not in allowed or (command.do == "snooze" and not (command.until or 0.0) > time):
         return None
     before = _go(case, state, time)
