@@ -232,16 +232,17 @@ class _Reader:
                 if name not in receivers:
                     said = f"no [[receiver]] is named {name!r}{meant(name, receivers)}"
                     self._wrong("rule", number, "notify", f"[[rule]] notify: {said}")
-            if type(one) is not RuleDef:
-                continue
-            if one.when is None and one.template is None:
-                if not self._intended & {"when", "template"}:
+            if getattr(one, "when", None) is None and getattr(one, "template", None) is None:
+                if type(one) is RuleDef and not self._intended & {"when", "template"}:
                     self._wrong("rule", number, "", '[[rule]] has no "when" (the condition), and no "template"')
                 continue
             try:
+                if type(one) is not RuleDef:
+                    condition(getattr(one, "when", None) or "true", words)
+                    continue
                 rule = rule_of(one, words)
             except ValueError as exc:
-                key = "template" if one.template is not None else "when"
+                key = "when" if getattr(one, "template", None) is None else "template"
                 self._wrong("rule", number, key, f"[[rule]] {key}: {exc}")
                 continue
             tags[one.name] = references(rule.when).tags, rule.tag

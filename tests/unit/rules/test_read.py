@@ -1,6 +1,7 @@
 """The language of conditions: what it says, what it refuses and how, and that it never does anything else."""
 
 import contextlib
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.rules.read import MAX_DEPTH, Wrong, condition, from_json
+from aimass.rules.reference import functions
 from aimass.rules.syntax import (
     Binary,
     Call,
@@ -162,3 +164,8 @@ def test_json_that_no_text_can_say_is_refused(raw, problem):
 
 def test_ids_keep_their_digits():
     assert condition("id == 9007199254740993").right == Number(9007199254740993)
+
+
+def test_the_reference_of_functions_is_current():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "rules.md"
+    assert functions().strip() in page.read_text("utf-8"), "paste what aimass.rules.reference.functions() returns"

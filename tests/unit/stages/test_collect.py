@@ -52,7 +52,7 @@ def collect(value, reader=None, **record):
 def through(values):
     """Send values through all three stages; nothing may raise, and every event must come out."""
     records = [MemoryRecord(value, offset=i) for i, value in enumerate(values)]
-    collect_, score, decide = compile_stages(PIPELINE)
+    collect_, score, decide, _ = compile_stages(PIPELINE)
     events = run_stage(collect_, records)[0].records("")
     predictions = run_stage(score, events)[0].records("")
     assert [one.id for one in predictions] == [one.id for one in events]

@@ -40,6 +40,13 @@ cooldown = "20s"
 name = "faulty"
 when = "fault.value == 1 and (f1 > 0 or not f2 <= 5) and level.value < 100"
 severity = "info"
+[[receiver]]
+name = "pager"
+kind = "webhook"
+url = "https://pager.example"
+[alerts]
+group_wait = "5s"
+group_interval = "20s"
 [[correlation]]
 name = "moves"
 fields = ["f1", "f3"]
@@ -73,6 +80,8 @@ def streams(records):
         assert records
         if stage.name == "score":
             found["correlate"] = out.records("series")
+        if stage.name == "decide":
+            found["notify"] = out.records("signals")
     return found
 
 
@@ -98,6 +107,8 @@ NOT_STAGES = {
     "profiles": "a part of decide",
     "reader": "readers of the collect stage",
     "recommend": "a part of decide",
+    "recommend_shelf": "a part of decide",
+    "recommend_view": "a part of decide",
     "rows": "what models run on",
     "saying": "what models say",
     "silent": "a part of score",
