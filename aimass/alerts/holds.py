@@ -119,5 +119,8 @@ class Holds:
         return [one for one in found if one is not None]
 
     def _is_inhibited(self, case: Case, state: State) -> bool:
-        level, holds = case.level, self._policy.holds
-        return any(holds(one.rule, one.level, case.rule, level) for one in self.others(case, state))
+        holds = self._policy.holds
+        return any(
+            holds(one.rule, one.level, case.rule, case.level) and not holds(case.rule, case.level, one.rule, one.level)
+            for one in self.others(case, state)  # two that hold back each other would leave nobody told
+        )

@@ -148,3 +148,17 @@ def test_the_history_is_a_walk_and_every_id_is_one_of_a_kind(seed):
         assert one.time >= at
         assert one.alert == fingerprint("p", one.rule, one.key)
         last[one.alert] = one.state, one.time
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6))
+def test_what_fires_and_is_not_held_is_told_in_the_end(seed):
+    signals = stream(seed)
+    end = max(one.time for one in signals) - T
+    out, _ = run_stage(make(LOOSE), [*signals, tick(end + 3 * HOUR), tick(end + 5 * HOUR)])
+    open_now = {one.alert: one for one in out.records("transitions")}
+    told = {(note.receiver, one.alert, one.since) for note, one in tales(out, ("firing", "repeated"))}
+    for one in open_now.values():
+        if one.state == "firing":
+            assert one.severity == "info" or ("pager", one.alert, one.since) in told
+            assert one.rule == "slow" or ("chat", one.alert, one.since) in told

@@ -166,6 +166,12 @@ def test_rules_hold_back_others_that_are_named():
     assert [one.held for one in history] == [None, "inhibited"]
 
 
+def test_two_that_hold_back_each_other_are_both_told():
+    inhibit = (Inhibition.of_text("down > fast"),)
+    found = told(alert("down"), alert("fast", severity="critical"), until=60, inhibit=inhibit)
+    assert [kind for _, kind, *_ in found] == ["firing", "firing"]
+
+
 def flaps(count, every=120):
     for i in range(count):
         yield alert(at=i * every, severity="critical")
