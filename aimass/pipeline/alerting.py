@@ -68,7 +68,7 @@ class ReceiverDef:
         """
         needed = {"email": ("to", "sender", "server"), "pagerduty": ("key",)}.get(self.kind, ("url",))
         found = [f'a {self.kind} receiver needs "{name}"' for name in needed if not getattr(self, name)]
-        return found + [_unknown("severities", one, SEVERITIES) for one in self.severities if one not in SEVERITIES]
+        return found + ["severities: " + _unknown(one, SEVERITIES) for one in self.severities if one not in SEVERITIES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class AlertsDef:
             found.append(("escalate_after", 'to whom? escalate_to = ["boss"]'))
         if self.escalate_to and self.escalate_after is None:
             found.append(("escalate_to", 'after how long? escalate_after = "15m"'))
-        found += [("group_by", _unknown("group_by", one, GROUPINGS)) for one in self.group_by if one not in GROUPINGS]
+        found += [("group_by", _unknown(one, GROUPINGS)) for one in self.group_by if one not in GROUPINGS]
         try:
             list(map(Inhibition.of_text, self.inhibit))
         except ValueError as exc:
@@ -149,5 +149,5 @@ class AlertsDef:
         return found
 
 
-def _unknown(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    return f"{key}: {value!r} is not allowed; allowed: {', '.join(allowed)}"
+def _unknown(value: str, allowed: tuple[str, ...]) -> str:
+    return f"{value!r} is not allowed; allowed: {', '.join(allowed)}"

@@ -53,9 +53,9 @@ class NotifyStage:
     """
 
     name = "notify"
-    tick_s: float | None = 1.0
 
     def __init__(self, pipeline: str, receivers: Sequence[Receiver] = (), policy: Policy | None = None) -> None:
+        self.tick_s: float | None = 1.0 if receivers else 10.0  # an idle partition writes one each
         self._pipeline, self._policy = pipeline, policy or Policy()
         self._wheel = Wheel("notify")
         self._holds = Holds(self._policy)

@@ -1,6 +1,7 @@
 """Each decision of the keeper of alerts, in the smallest stream that shows it."""
 
 from aimass.alerts.policy import Inhibition, Receiver
+from aimass.stages.notify import NotifyStage
 from tests.unit.alerts.signals import HOUR, PAGER, T, alert, command, over, run, steps, tick, told
 
 
@@ -272,3 +273,7 @@ def test_the_resolved_are_forgotten_and_nothing_is_left():
     signals = [silence, *flaps(8), alert("slow", notify=("pager",)), over("slow", at=1500), tick(8 * 24 * HOUR)]
     _, _, state = run(*signals, tick(9 * 24 * HOUR), receivers=[Receiver("pager", per_hour=2)])
     assert state.commit().keys() <= {"commands", "wheel.notify", "receivers"}
+
+
+def test_time_is_told_less_often_where_nobody_waits_for_it():
+    assert (NotifyStage("p").tick_s, NotifyStage("p", [PAGER]).tick_s) == (10.0, 1.0)
