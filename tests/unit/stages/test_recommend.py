@@ -231,3 +231,30 @@ def test_without_ticks_recommendations_are_made_and_none_waits() -> None:
     shop.on_batch(events(*OTHERS, ("me", 100.0, "ask", "")), state, out)
     assert len(out.records("recommendations")) == 1
     assert not any(name.startswith("waiting") for name in state.commit())
+
+
+def test_what_goes_together_is_what_plain_counting_finds() -> None:
+    rng = np.random.default_rng(5)
+    said = [(f"k{rng.integers(3)}", 400.0 * n, "look", f"i{rng.integers(6)}") for n in range(150)]
+    _, state = run_stage(Shop(half_life_s=1e12), events(*said))
+    counts: dict[tuple[str, str], int] = {}
+    for key in ("k0", "k1", "k2"):
+        recent: list[tuple[str, float]] = []
+        for item, time in [(item, time) for who, time, _, item in said if who == key]:
+            session, now = [], time
+            for other, then in reversed(recent[-5:]):
+                if now - then > 1800.0:
+                    break
+                session.append(other)
+                now = then
+            for other in session if item not in session else []:
+                counts[item, other] = counts.get((item, other), 0) + 1
+                counts[other, item] = counts.get((other, item), 0) + 1
+            recent = [*(one for one in recent if one[0] != item), (item, time)][-10:]
+    shelf = Shelf("recommend.shop", 1e12)
+    found = {}
+    for item in {item for item, _ in counts}:
+        near = shelf.near(item, state)
+        assert near is not None
+        found.update({(item, other): round(weight, 3) for other, weight in near.weights.items()})
+    assert found == counts
