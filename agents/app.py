@@ -25,7 +25,15 @@ import topics.series
 import topics.shadow
 import topics.signals
 import topics.transitions
-from agents import collect_events, correlate_sources, decide_alerts, notify_people, score_events
+from agents import (
+    collect_events,
+    correlate_sources,
+    decide_alerts,
+    deliver_notifications,
+    notify_people,
+    score_events,
+)
+from aimass.delivery.service import DeliveryService
 from aimass.pipeline import Pipeline, compile_stages
 from aimass.runtime.chunk import ChunkSchema
 from aimass.runtime.engine import Engine, Wiring
@@ -191,10 +199,13 @@ def build(
             channels=channels(agent),
             deadletters=dead,
             changelog=partial(_changelog, layout, agent),
-            lateness_s=pipeline.time.lateness,
+            lateness_s=0.0 if agent == "notify" else pipeline.time.lateness,
         )
         attach = _ATTACH.get(agent, collect_events.attach)
         attach(engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))
+    if "deliver" in agents and pipeline.receivers:
+        service = DeliveryService(pipeline.name, pipeline.receivers, engine.settings, observe=engine.delivered)
+        deliver_notifications.attach(engine.app, service)
 
 
 def _changelog(layout: Layout, agent: str, source: str) -> str:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aimass.cli_alerts import add_alerts
+from aimass.cli_deliveries import add_deliveries
 from aimass.cli_help import Commands, with_examples
+from aimass.cli_recommend import add_profile, add_recommend
 from aimass.cli_types import agents, port, positive, start_of
 from aimass.settings import AGENTS, Settings
 
@@ -32,7 +35,9 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aimass {version}")
     commands = Commands(parser)
     pipelines = (_run, _worker, _validate, _try, _replay)
-    for add in (_demo, _up, _down, _status, *pipelines, _produce, _tail, _links, _topics, _deadletters):
+    for add in (_demo, _up, _down, _status, add_alerts, *pipelines, _produce, _tail, _links, _topics, _deadletters):
+        add(commands)
+    for add in (add_profile, add_recommend, add_deliveries):
         add(commands)
     parser.usage = "aimass COMMAND [options]"
     parser.description = _SUMMARY.format(commands=commands.describe())

@@ -15,7 +15,23 @@ from aiokafka.errors import KafkaError
 from aimass.codec import dead_letter, decoder
 from aimass.connection import Where, options_of, partitions_of, start
 from aimass.errors import BadEvent, ClientError, WorldFault
-from aimass.records import Alert, Drift, Evaluation, Link, LogRecord, Prediction, Series, Tick
+from aimass.records import (
+    Alert,
+    Delivery,
+    Drift,
+    Evaluation,
+    Link,
+    LogRecord,
+    Notification,
+    Outcome,
+    Prediction,
+    PredictionRecord,
+    Recommendation,
+    Series,
+    Signal,
+    Tick,
+    Transition,
+)
 
 From = str | int | float | datetime
 
@@ -23,12 +39,20 @@ From = str | int | float | datetime
 TYPES: dict[str, Any] = {
     "alerts": Alert | Tick,
     "anomalies": Prediction,
+    "deliveries": Delivery,
     "drifts": Drift,
     "evaluations": Evaluation,
     "links": Link,
     "log": LogRecord,
-    "predictions": Prediction | Tick,
+    "outbox": Notification,
+    "outcomes": Outcome,
+    "predictions": PredictionRecord,
+    "recommendations": Recommendation,
+    "reviews": Alert,
     "series": Series | Tick,
+    "shadow": Alert,
+    "signals": Signal,
+    "transitions": Transition,
 }
 
 _POLL_MS = 200

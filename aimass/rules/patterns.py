@@ -83,12 +83,15 @@ class Match:
         The event of the batch that made it whole; ``None`` when time did.
     events
         What it consists of.
+    seen_at
+        The event of the batch at which it was noticed; ``None`` as time passed.
     """
 
     key: str
     time: float
     row: int | None
     events: tuple[Ref, ...]
+    seen_at: int | None = None
 
     def evidence(self) -> dict[str, Any]:
         """Return its events for an alert: by step, the event's id, its time, and what was looked at."""
@@ -165,7 +168,7 @@ class Matcher:
             if self._lateness > 0 and event.time > state.now:
                 found += self._wait(event, one, given, row, state)
             else:
-                found += self._take(event.key, one, fixed(given, row), row, state)
+                found += self._take(event.key, one, fixed(given, row), row, state, row)
         return found
 
     def on_time(self, now: float, state: State) -> list[Match]:
@@ -181,7 +184,7 @@ class Matcher:
                 state.objects(self._spec).put(key, kept)
             for one in ready:
                 found += self._take(key, one, self._restored(one), None, state)
-            found += self._advance(key, now, state)
+            found += self._advance(key, now, state, None)
             self._rest(key, state)
         return sorted(found, key=lambda match: (match.time, match.key.encode()))
 
@@ -206,7 +209,7 @@ class Matcher:
         first = min(kept.waiting, key=_by_time)
         kept.waiting = [other for other in kept.waiting if other is not first]
         kept.evicted += 1
-        return self._take(key, first, self._restored(first), None, state)
+        return self._take(key, first, self._restored(first), None, state, row)
 
     def _restored(self, one: Candidate) -> Callable[[], Given]:
         def known() -> Given:
@@ -219,11 +222,19 @@ class Matcher:
 
     # -- partials -----------------------------------------------------------------------------------------------------
 
-    def _take(self, key: str, one: Candidate, known: Callable[[], Given], row: int | None, state: State) -> list[Match]:
+    def _take(
+        self,
+        key: str,
+        one: Candidate,
+        known: Callable[[], Given],
+        row: int | None,
+        state: State,
+        seen_at: int | None = None,
+    ) -> list[Match]:
         table = state.objects(self._spec)
         if table.get(key) is None and not one.masks[0]:
             return []
-        found = self._advance(key, one.ref.time, state)
+        found = self._advance(key, one.ref.time, state, seen_at)
         kept = table.get(key)
         partials = [] if kept is None else kept.partials
         left, is_extended = [], False
@@ -241,13 +252,13 @@ class Matcher:
             longer = Partial((*partial.events, self._ref(at, one.ref)))
             if at + 1 == len(self._positive) and not self._absent[at]:
                 self._keep(key, kept, [], state)
-                return [*found, Match(key, one.ref.time, row, longer.events)]
+                return [*found, Match(key, one.ref.time, row, longer.events, seen_at)]
             left.append(longer)
         if self._meets(self._positive[0], Partial(()), one, known):
             first = Partial((self._ref(0, one.ref),))
             if len(self._positive) == 1 and not self._absent[0]:
                 self._keep(key, kept, [], state)
-                return [*found, Match(key, one.ref.time, row, first.events)]
+                return [*found, Match(key, one.ref.time, row, first.events, seen_at)]
             left.append(first)
         if left or kept is not None:
             self._keep(key, kept, left, state)
@@ -276,7 +287,7 @@ class Matcher:
         data = {path: value for path, value in ref.data.items() if path in self._kept.get(step, ())}
         return Ref(step, ref.id, ref.time, ref.source, data)
 
-    def _advance(self, key: str, now: float, state: State) -> list[Match]:
+    def _advance(self, key: str, now: float, state: State, seen_at: int | None) -> list[Match]:
         """Find the absences that are certain before ``now``, and drop what is out of time."""
         kept = state.objects(self._spec).get(key)
         if kept is None:
@@ -286,7 +297,7 @@ class Matcher:
             deadline = self._deadline(partial)
             if deadline < now and partial in partials:  # at ``now`` itself, an event may still come
                 if len(partial.events) == len(self._positive):
-                    found.append(Match(key, deadline, None, partial.events))
+                    found.append(Match(key, deadline, None, partial.events, seen_at))
                     partials = [one for one in partials if one.events[0].time > deadline]
                 else:
                     partials = [one for one in partials if one is not partial]

@@ -67,11 +67,13 @@ class Asked:
 class Firing:
     """A rule whose condition is met: at an event of the batch, or by a pattern when time was up.
 
-    Of rules that must hold for a while, those events too that do not meet it.
+    Of rules that must hold for a while, those events too that do not meet it. ``seen_at`` is the event at which it is
+    noticed: the same, but for an absence that was certain before.
     """
 
     asked: Asked
     row: int | None
+    seen_at: int
     match: Match | None = None
     is_met: bool = True
 
@@ -101,10 +103,10 @@ class Level:
         which, where = self.program.hits()
         plain = which < len(self.plain)
         found = [
-            Firing(self.plain[i], row) for i, row in zip(which[plain].tolist(), where[plain].tolist(), strict=True)
+            Firing(self.plain[i], row, row) for i, row in zip(which[plain].tolist(), where[plain].tolist(), strict=True)
         ]
         found += [
-            Firing(asked, row, is_met=False)
+            Firing(asked, row, row, is_met=False)
             for asked, truths in zip(self.plain, self.truths, strict=False)
             if asked.rule.hold_s > 0
             for row in np.flatnonzero(truths == 0).tolist()
@@ -118,8 +120,10 @@ class Level:
             def given(row: int, needed: Sequence[Call] = needed) -> Given:
                 return self.given(sight, row, needed)
 
-            found += [Firing(asked, match.row, match) for match in matcher.run(sight, masks, given, state)]
-        return sorted(found, key=lambda one: (-1 if one.row is None else one.row, one.asked.place))
+            found += [
+                Firing(asked, match.row, match.seen_at or 0, match) for match in matcher.run(sight, masks, given, state)
+            ]
+        return sorted(found, key=lambda one: (one.seen_at, one.asked.place))
 
     def given(self, sight: Sight, row: int, needed: Iterable[Call]) -> Given:
         """Return all that is known at one event, for the plain evaluator."""

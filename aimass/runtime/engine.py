@@ -14,6 +14,7 @@ from typing import Any, cast
 from faust.types import TP
 
 from aimass.codec import decoder
+from aimass.records import Delivery
 from aimass.runtime.chunk import Chunk
 from aimass.runtime.driver import App, make_app
 from aimass.runtime.lane import Lane, Pace, Reader
@@ -174,6 +175,10 @@ class Engine:
         lanes, self.lanes = self.lanes, {}
         deadline = max(2.0, self.settings.session_timeout_s * 0.4)
         await asyncio.gather(*(lane.close(deadline) for lane in lanes.values()))
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Count an attempt to deliver a notification."""
+        self._metrics.deliveries.labels(self.pipeline, delivery.receiver, delivery.outcome).inc()
 
     def fail(self, exc: BaseException) -> None:
         """Stop the worker with this error."""

@@ -29,6 +29,7 @@ class Metrics:
     events_in: Counter = field(init=False)
     events_out: Counter = field(init=False)
     dead_letters: Counter = field(init=False)
+    deliveries: Counter = field(init=False)
     overtaken: Counter = field(init=False)
     faults: Counter = field(init=False)
     commit_seconds: Histogram = field(init=False)
@@ -52,6 +53,12 @@ class Metrics:
             "events_in": Counter("aimass_events_in", "Records taken and committed", _STAGE, registry=r),
             "events_out": Counter("aimass_events_out", "Records emitted and committed", _STAGE, registry=r),
             "dead_letters": Counter("aimass_dead_letters", "Records sent to the dead letters", _STAGE, registry=r),
+            "deliveries": Counter(
+                "aimass_deliveries",
+                "Attempts to deliver notifications, by what came of them",
+                ("pipeline", "receiver", "outcome"),
+                registry=r,
+            ),
             "overtaken": Counter(
                 "aimass_retention_overtaken", "Openings at which Kafka had deleted unread records", _STAGE, registry=r
             ),

@@ -161,6 +161,7 @@ class DecideStage:
         for level in rules.levels:
             for asked, matcher, _ in level.patterns:
                 for match in matcher.on_time(now, state):
+                    self._give(asked.rule, match, state)
                     self._happen(asked, match, state, out)
         for asked in rules.asked:
             for key, news in self._episodes_of(asked.rule).over(now, state):
@@ -196,11 +197,6 @@ class DecideStage:
         name = f"{last.id}-{match.time:.0f}"
         event = Prediction(name, match.key, match.time, self._pipeline, last.source, {}, {}, _NOTHING)
         rule = asked.rule
-        if rule.mode == "live":
-            if rule.tag is not None:
-                self._tags.give(match.key, rule.tag, match.time + rule.tag_s, state)
-            for item in rule.recommend:
-                self._tags.pin(match.key, item, match.time + rule.recommend_s, rule.name, state)
         severity = rule.severity or "warning"
         for phase, episode, time in self._episodes_of(rule).met(event, SEVERITIES.index(severity), state):
             if phase == "resolved":
@@ -210,6 +206,14 @@ class DecideStage:
             cause = rule.cause or words(asked.text, (), {}, values)
             told = {"when": asked.text, **values}
             self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
+
+    def _give(self, rule: Rule, match: Match, state: State) -> None:
+        """Give the tag and the items of a rule to the key for which it fired as time passed."""
+        if rule.mode == "live":
+            if rule.tag is not None:
+                self._tags.give(match.key, rule.tag, match.time + rule.tag_s, state)
+            for item in rule.recommend:
+                self._tags.pin(match.key, item, match.time + rule.recommend_s, rule.name, state)
 
     def _episodes_of(self, rule: Rule) -> Episodes:
         found = self._episodes.get((rule.name, rule.mode))
@@ -236,19 +240,18 @@ class DecideStage:
 
 
 def _order(one: tuple[Level, Firing]) -> tuple[int, int]:
-    firing = one[1]
-    return -1 if firing.row is None else firing.row, firing.asked.place
+    return one[1].seen_at, one[1].asked.place
 
 
 def _give(one: Firing, sight: Sight, tags: list[Given], pins: list[Given]) -> None:
     """Note the tag and the items that a rule gives to the key of an event."""
     rule = one.asked.rule
-    if one.row is None or not one.is_met or rule.mode != "live":
+    if not one.is_met or rule.mode != "live":
         return
-    time = sight.predictions[one.row].time
+    time = sight.predictions[one.seen_at].time if one.match is None else one.match.time
     if rule.tag is not None:
-        tags.append(Given(one.row, rule.tag, time + rule.tag_s, rule.name))
-    pins += [Given(one.row, item, time + rule.recommend_s, rule.name) for item in rule.recommend]
+        tags.append(Given(one.seen_at, rule.tag, time + rule.tag_s, rule.name))
+    pins += [Given(one.seen_at, item, time + rule.recommend_s, rule.name) for item in rule.recommend]
 
 
 def _alert(

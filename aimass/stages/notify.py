@@ -44,7 +44,7 @@ class NotifyStage:
     --------
     >>> from aimass.records import Source
     >>> from aimass.testing import MemoryOutputs, MemoryState
-    >>> stage, state, out = NotifyStage("p", [Receiver("pager")]), MemoryState(), MemoryOutputs()
+    >>> stage, state, out = NotifyStage("p", [Receiver("pager")]), MemoryState(), MemoryOutputs("transitions")
     >>> seen = Source("t", 0, 7)
     >>> alert = Alert("t-0-7-fast", "ada", 9.0, "p", seen, "fast", "critical", "4 in a second", {}, msgspec.Raw(b"{}"))
     >>> stage.on_batch([alert], state, out)
@@ -146,7 +146,7 @@ class NotifyStage:
         state.objects(CASES).put(case.alert, case)
         self._holds.note(case, state)
         held = self._holds.reason(case, case.at, state)
-        out.emit(life.transition(case, before, self._pipeline, cause, held), key=case.alert, to="transitions")
+        out.emit(life.transition(case, before, self._pipeline, cause, held), key=case.alert)
         if case.state == "snoozed":
             self._wake(case.until, f"case:{case.alert}", state)
         elif case.state == "resolved":
@@ -158,7 +158,12 @@ class NotifyStage:
             _emit(self._teller.release(others, case.at, state), out)
 
     def _is_new(self, command: Command, state: State) -> bool:
-        """Return whether a command comes for the first time: each partition of the log brings it."""
+        """Return whether a command comes for the first time: each partition of the log brings it.
+
+        One about an alert that is not known yet is nothing yet: in a replay it may come by another partition before it.
+        """
+        if command.alert and command.do != "unsilence" and state.objects(CASES).get(command.alert) is None:
+            return False
         table = state.objects(_SEEN)
         seen, now = table.get("") or {}, max(state.now, -NEVER)
         if command.id in seen:

@@ -1,0 +1,134 @@
+"""`aimass deliveries`: who was told what, what failed, and telling again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from rich.markup import escape
+
+from aimass.admin import list_topics
+from aimass.client.producer import Producer
+from aimass.client.subscriber import Subscriber
+from aimass.codec import decoder
+from aimass.commands.console import err, out, print_json, table
+from aimass.commands.kafka import find_kafka
+from aimass.commands.pipelines import load
+from aimass.commands.tail import clock
+from aimass.delivery.channels import Answer, Channels
+from aimass.delivery.receivers import Receiver, check
+from aimass.errors import ClientError
+from aimass.records import Delivery, Notification, Source
+from aimass.rules.suggest import meant
+from aimass.settings import Settings, kafka_options
+
+_UNDONE = ("failed", "refused")
+
+
+def show_all(settings: Settings, pipeline: str, *, failed: bool, receiver: str | None, as_json: bool) -> int:
+    """List the last attempt of each notification, the newest first."""
+    found = asyncio.run(_read(find_kafka(settings), pipeline))
+    chosen = [one for one in latest(found) if receiver in (None, one.receiver)]
+    chosen = [one for one in chosen if not failed or one.outcome in _UNDONE]
+    if as_json:
+        print_json([msgspec.to_builtins(one) for one in chosen])
+    elif not chosen:
+        out.print("Nothing was not delivered." if failed else "Nobody was told anything yet.")
+    else:
+        out.print(table(["when", "receiver", "outcome", "#attempt", "#ms", "id", "why"], map(_row, chosen)))
+    return 0
+
+
+def _row(one: Delivery) -> tuple[object, ...]:
+    colour = {"sent": "green", "retrying": "yellow", "sending": "yellow"}.get(one.outcome, "red")
+    due = f" (again {clock(one.next)})" if one.next is not None else ""
+    return (
+        clock(one.time),
+        escape(one.receiver),
+        f"[{colour}]{one.outcome}[/{colour}]{due}",
+        one.attempt,
+        f"{one.took_ms:.0f}",
+        one.id[:8],
+        escape(one.error),
+    )
+
+
+def latest(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Return the last attempt of each notification and receiver, the newest first.
+
+    Examples
+    --------
+    >>> def tried(outcome, attempt, time):
+    ...     return Delivery("n1", "pager/n1", time, "shop", "pager", outcome, attempt)
+    >>> [one.outcome for one in latest([tried("retrying", 1, 1.0), tried("sent", 2, 9.0)])]
+    ['sent']
+    """
+    last = {one.key: one for one in deliveries}
+    return sorted(last.values(), key=lambda one: (-one.time, one.key))
+
+
+def redeliver(settings: Settings, pipeline: str, id: str | None, *, failed: bool) -> int:
+    """Ask for notifications to be delivered again."""
+    if (id is None) == (not failed):
+        raise ClientError("which? Give the id of a notification, or --failed for all that were not delivered.")
+    settings = find_kafka(settings)
+    found = latest(asyncio.run(_read(settings, pipeline)))
+    chosen = [one for one in found if (one.id.startswith(id) if id is not None else one.outcome in _UNDONE)]
+    if not chosen:
+        raise ClientError(
+            f"no notification {f'begins with {id!r}' if id else 'is undelivered'}: see `aimass deliveries list`."
+        )
+    asyncio.run(_ask(settings, pipeline, chosen))
+    err.print(f"asked for {len(chosen)}; a worker with the deliver agent does it")
+    return 0
+
+
+async def _ask(settings: Settings, pipeline: str, chosen: Iterable[Delivery]) -> None:
+    async with Producer(settings) as producer:
+        for one in chosen:
+            asked = msgspec.structs.replace(
+                one, outcome="requested", time=time.time(), status=None, error="", took_ms=0.0, next=None
+            )
+            await producer.send(f"{pipeline}.deliveries", asked, key=one.key)
+        await producer.flush()
+
+
+def try_receiver(file: Path, name: str) -> int:
+    """Tell a receiver a test notification; 1 when it was not taken."""
+    (pipeline,) = load([file])
+    receiver = next((one for one in pipeline.receivers if one.name == name), None)
+    if receiver is None:
+        raise ClientError(f"no [[receiver]] is named {name!r}{meant(name, [one.name for one in pipeline.receivers])}.")
+    answer = asyncio.run(_try(pipeline.name, receiver))
+    said = f"{answer.status or ''} {answer.error}".strip() or "taken"
+    outcome = "[green]sent[/green]" if answer.outcome == "sent" else f"[red]{answer.outcome}[/red]"
+    out.print(f"{escape(name)}: {outcome}: {escape(said)}")
+    return 0 if answer.outcome == "sent" else 1
+
+
+async def _try(pipeline: str, receiver: Receiver) -> Answer:
+    now = time.time()
+    id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aimass:test:{pipeline}:{receiver.name}:{now}"))
+    title = f"a test from aimass, pipeline {pipeline}: all is well"
+    one = Notification(
+        id, receiver.name, now, pipeline, Source("test", 0, 0), receiver.name, "firing", "test", "info", title, []
+    )
+    channels = Channels()
+    try:
+        secrets = check([receiver], os.environ)[receiver.name]
+        return await channels.attempt(receiver, secrets, one, now=now, attempt=1)
+    finally:
+        await channels.close()
+
+
+async def _read(settings: Settings, pipeline: str) -> list[Delivery]:
+    topic, decode = f"{pipeline}.deliveries", decoder(Delivery)
+    if topic not in await list_topics(kafka_options(settings)):
+        raise ClientError(f"there is no topic {topic!r} in this Kafka: run the pipeline {pipeline!r} first.")
+    async with Subscriber(topic, where=settings, from_="beginning", until_end=True) as subscriber:
+        return [decode(message.value) async for message in subscriber.messages() if message.value]

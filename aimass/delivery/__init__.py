@@ -1,0 +1,1 @@
+"""Delivery: what the outbox holds, brought to receivers: signed, guarded, retried, and told of."""
