@@ -120,9 +120,8 @@ class Level:
             def given(row: int, needed: Sequence[Call] = needed) -> Given:
                 return self.given(sight, row, needed)
 
-            found += [
-                Firing(asked, match.row, match.seen_at or 0, match) for match in matcher.run(sight, masks, given, state)
-            ]
+            matches = matcher.run(sight, masks, given, state)
+            found += [Firing(asked, match.row, match.seen_at or 0, match) for match in matches]
         return sorted(found, key=lambda one: (one.seen_at, one.asked.place))
 
     def given(self, sight: Sight, row: int, needed: Iterable[Call]) -> Given:
