@@ -93,6 +93,12 @@ class Match:
     events: tuple[Ref, ...]
     seen_at: int | None = None
 
+    def words(self) -> str:
+        """Return what was looked at of its events, in words; empty when nothing was."""
+        return ", ".join(
+            f"{one.step}.{path} is {value}" for one in self.events for path, value in one.data.items() if one.step
+        )
+
     def evidence(self) -> dict[str, Any]:
         """Return its events for an alert: by step, the event's id, its time, and what was looked at."""
         return {

@@ -30,7 +30,7 @@ from aimass.runtime.web import WorkerWeb
 from aimass.settings import AGENTS, Settings, kafka_options
 
 logger = logging.getLogger(__name__)
-_QUIET = ("faust", "mode", "aiokafka", "aimass.runtime.driver", "asyncio")
+_QUIET = ("faust", "mode", "aiokafka", "aimass.runtime.driver", "asyncio", "httpx", "httpcore")
 _EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

@@ -187,7 +187,9 @@ class DecideStage:
             shown = {name: level.value(node).values()[row] for name, node in asked.shown}
             values = modest(shown) if one.match is None else one.match.evidence()
             estimates = {name: event.estimates[name] for name in asked.models if name in event.estimates}
-            cause = asked.rule.cause or words(asked.text, anomalies, estimates, values)
+            cause = asked.rule.cause or (
+                words(asked.text, anomalies, estimates, values) if one.match is None else _course(asked, one.match)
+            )
             told = {"when": asked.text, **evidence(event), **values}
             self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
 
@@ -203,7 +205,7 @@ class DecideStage:
                 self._tell(asked, _ended(self._pipeline, asked, match.key, (phase, episode, time)), out)
                 continue
             values = match.evidence()
-            cause = rule.cause or words(asked.text, (), {}, values)
+            cause = rule.cause or _course(asked, match)
             told = {"when": asked.text, **values}
             self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
 
@@ -274,6 +276,12 @@ def _alert(
         episode=None if episode.id == name else episode.id,
         notify=asked.rule.notify,
     )
+
+
+def _course(asked: Asked, match: Match) -> str:
+    """Return in words what a pattern has matched."""
+    said = match.words()
+    return f"{asked.text}: {said}" if said else asked.text
 
 
 def _ended(pipeline: str, asked: Asked, key: str, news: News) -> Alert:
