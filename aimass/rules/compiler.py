@@ -267,7 +267,10 @@ class Compiler:
         def remember(run: Run, row: int) -> None:
             counted = run.truths[where[0][1]].copy() if where else None
             values = [run.columns[place[1]] for place in arguments]
-            run.columns[row] = memory.run(run.sight, values, counted, run.state)
+            column = run.sight.remembered.get(node)  # rules of a later level may ask the same: events count once
+            if column is None:
+                column = run.sight.remembered[node] = memory.run(run.sight, values, counted, run.state)
+            run.columns[row] = column
 
         return self.steps.call("columns", arguments + where, remember)
 

@@ -15,6 +15,7 @@ from aimass.models.features import MISSING, getter
 from aimass.models.kernel import Floats, Ints
 from aimass.records import Prediction
 from aimass.rules.columns import Column, Truths
+from aimass.rules.syntax import Call
 
 
 class Sight:
@@ -33,6 +34,8 @@ class Sight:
         What is known of the events' keys from earlier events, by attribute; set by whoever keeps it.
     tags
         By tag, whether each event's key bears it; set by whoever keeps them.
+    remembered
+        What calls that remember said of these events, which they have learned with it.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class Sight:
         self.predictions = predictions
         self.profile: dict[str, Column] = {}
         self.tags: dict[str, Truths] = {}
+        self.remembered: dict[Call, Column] = {}
         self._fields: dict[str, Column] = {}
         self._judged: dict[tuple[str, str, str], Column] = {}
         self._whole: tuple[Sight, Ints] | None = None
