@@ -89,16 +89,17 @@ _KNOWN_LATER = ("Judged", "Profile", "Captured", "Table")
 
 def _contradictions(node: Binary) -> Iterator[Finding]:
     """Find bounds on one value that leave nothing."""
-    low: dict[Any_, float] = {}
-    high: dict[Any_, float] = {}
+    low: dict[Any_, tuple[float, bool]] = {}  # the bound, and whether it is out itself
+    high: dict[Any_, tuple[float, bool]] = {}  # the same, turned over: so that the greatest is the strictest
     for one in _conjuncts(node):
         if isinstance(one, Binary) and isinstance(one.right, Number):
-            value = float(one.right.value)
+            value, nothing = float(one.right.value), (-math.inf, False)
             if one.op in (">", ">=", "=="):
-                low[one.left] = max(value, low.get(one.left, -math.inf))
+                low[one.left] = max((value, one.op == ">"), low.get(one.left, nothing))
             if one.op in ("<", "<=", "=="):
-                high[one.left] = min(value, high.get(one.left, math.inf))
-    if any(low[value] > high[value] for value in low if value in high):
+                high[one.left] = max((-value, one.op == "<"), high.get(one.left, nothing))
+    both = [(low[value], high[value]) for value in low if value in high]
+    if any(below[0] > -above[0] or (below[0] == -above[0] and (below[1] or above[1])) for below, above in both):
         yield Finding("error", f"{text(node)} can never be true")
 
 
