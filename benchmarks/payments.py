@@ -3,15 +3,15 @@
 A *customer* has a home city, hours, a usual amount (log-normal), favourite merchants (others by Zipf's law) and one to
 three devices. A day brings payments in shops, and visits online: a login, payments, now and then a transfer. Honest
 customers also do what looks like fraud: they mistype passwords, forget and change them, buy a telephone, travel (yet
-are never in two places at once), go on a spree, pay many bills in one evening, pay far more than usual, are refused for
-lack of funds and try again, and browse through a server abroad.
+are never in two places at once), go on a spree, buy presents online, pay for games in small coin, pay many bills in one
+evening, pay far more than usual, are refused for lack of funds and try again, and browse through a server abroad.
 
 *Frauds* are put into the lives of customers drawn at random, one at most for each:
 
-- ``card-testing``: 8 to 25 payments of a few euros at as many merchants, seven in ten refused; a fifth of the bursts are
+- ``card-testing``: 8 to 25 payments of a few euros at as many merchants, seven in ten refused; one burst in five is
   slow, 5 to 20 minutes apart; half end with one large payment.
 - ``takeover``: up to five failed logins, a login from a device never seen, mostly a new password, and one to three
-  transfers of 400 to 4,000 to an account never paid before.
+  transfers of 400 to 4,000 to accounts never paid before.
 - ``cloned-card``: one to four payments in shops of a city far away, within hours of the customer's own.
 - ``spree``: 8 to 20 approved payments online of 40 to 400 within 20 minutes, at many merchants.
 - ``mule``: money comes in, and leaves within the hour to 5 to 18 accounts never paid before.
@@ -28,7 +28,7 @@ KINDS = ("card-testing", "takeover", "cloned-card", "spree", "mule")
 DAYS = 14
 BEGIN = 1_700_438_400.0  # a Monday
 _DAY, _HOUR = 86_400.0, 3_600.0
-_EVENTS_A_CUSTOMER = 63.5  # as it comes out, over all days
+_EVENTS_A_CUSTOMER = 53.3  # as it comes out, over all days
 _MERCHANTS = 3_000
 _CITIES = {
     "amsterdam": ("NL", 52.37, 4.90),
@@ -140,6 +140,8 @@ class Customer:
                 self._visits(self.moment(day))
             if self.rng.random() < 0.006:
                 self._spree(self.moment(day))
+            if self.rng.random() < 0.004:
+                self._binge(self.moment(day))
         if self.rng.random() < 0.4:
             self._bills(self.moment(self.rng.randrange(DAYS)))
 
@@ -191,6 +193,16 @@ class Customer:
         for _ in range(self.rng.randrange(4, 11)):
             self.pays(time, self.amount(), _merchant(self.rng), city)
             time += self.rng.uniform(180, 900)
+
+    def _binge(self, time: float) -> None:
+        """Buy many things online: presents, at many merchants; or lives in a game, for little, at one or two."""
+        rng = self.rng
+        is_game = rng.random() < 0.5
+        shops = [_any(rng) for _ in range(rng.randrange(1, 3) if is_game else rng.randrange(3, 9))]
+        for _ in range(rng.randrange(5, 15) if is_game else rng.randrange(3, 10)):
+            amount = round(rng.uniform(0.5, 5), 2) if is_game else self.amount()
+            self.pays(time, amount, rng.choice(shops), refused=0.1)
+            time += rng.uniform(20, 400)
 
     def _bills(self, time: float) -> None:
         device = self.rng.choice(self.devices)
