@@ -31,10 +31,16 @@ class Asked:
         The rule.
     place
         Its place among all rules: of two that fire on one event, the first alerts first.
+    text
+        Its condition, as its author wrote it.
     shown
         What it looks at, beside detectors and models, by its text.
-    judges
-        The detectors and models that it looks at.
+    detectors, models
+        Those that it looks at.
+    reads
+        The tags that it looks at.
+    remembering
+        Its calls that remember something.
     """
 
     rule: Rule
@@ -44,6 +50,7 @@ class Asked:
     detectors: tuple[str, ...]
     models: tuple[str, ...]
     reads: tuple[str, ...]
+    remembering: tuple[Call, ...]
 
     @classmethod
     def of(cls, rule: Rule, place: int) -> Asked:
@@ -60,6 +67,7 @@ class Asked:
             detectors=tuple(dict.fromkeys(node.name for node in judged if node.kind == "detector")),
             models=tuple(dict.fromkeys(node.name for node in judged if node.kind == "model")),
             reads=references(rule.when).tags,
+            remembering=tuple(remembering),
         )
 
 
@@ -115,7 +123,7 @@ class Level:
             pattern = asked.rule.when
             assert type(pattern) is Pattern
             masks = self.truths[first : first + len(pattern.steps)]
-            needed = calls(pattern)
+            needed = asked.remembering
 
             def given(row: int, needed: Sequence[Call] = needed) -> Given:
                 return self.given(sight, row, needed)

@@ -27,6 +27,7 @@ OPS = {
     "trend": kernels.TREND,
 }
 _HOUR = 3600.0
+_NONE = np.zeros((0, 0))
 #: How many different values a row can tell apart.
 ROOM = 64
 
@@ -90,12 +91,8 @@ class Windowed:
 
     def _take(self, slots: Ints, rows: Any, times: Floats, counts: Bools, x: Floats, out: Floats) -> None:
         fields = rows.dtype.names
-        a = rows["a"] if "a" in fields else np.zeros((len(rows), 1))
-        b = rows["b"] if "b" in fields else np.zeros((len(rows), 1))
-        if self._op < kernels.SUM:
-            a = b = np.zeros((len(rows), self._panes))
-        elif "b" not in fields:
-            b = np.zeros((len(rows), self._panes))
+        a = rows["a"] if "a" in fields else _NONE  # a count never looks at them
+        b = rows["b"] if "b" in fields else _NONE
         window: Window = self._window
         if window.kind == "session":
             kernels.session(
@@ -168,20 +165,25 @@ def parts(spec: RowSpec, sight: Sight, counts: Bools, state: State) -> Iterator[
     A row that only is looked at is not written again at the next commit.
     """
     table = state.rows(spec)
+    every = np.arange(len(counts))
+    if counts.all():
+        with table.updating(sight.keys) as (slots, rows):
+            yield every, slots[sight.rows], rows
+        return
+    if not counts.any():
+        _, rows = table.gather(sight.keys)
+        yield every, sight.rows, rows
+        return
     changes = np.zeros(len(sight.keys), np.bool_)
     changes[sight.rows[counts]] = True
-    for is_changed in (True, False):
-        keys = np.flatnonzero(changes == is_changed)
-        if not len(keys):
-            continue
-        chosen = [sight.keys[i] for i in keys.tolist()]
-        place = np.zeros(len(sight.keys), np.int64)
-        part = np.flatnonzero(changes[sight.rows] == is_changed)
-        if is_changed:
-            with table.updating(chosen) as (slots, rows):
-                place[keys] = slots
-                yield part, place[sight.rows[part]], rows
-        else:
-            _, rows = table.gather(chosen)
-            place[keys] = np.arange(len(keys))
-            yield part, place[sight.rows[part]], rows
+    place = np.zeros(len(sight.keys), np.int64)
+    changing, others = (np.flatnonzero(changes == is_changed) for is_changed in (True, False))
+    part = np.flatnonzero(changes[sight.rows])
+    with table.updating([sight.keys[i] for i in changing.tolist()]) as (slots, rows):
+        place[changing] = slots
+        yield part, place[sight.rows[part]], rows
+    if len(others):
+        part = np.flatnonzero(~changes[sight.rows])
+        _, rows = table.gather([sight.keys[i] for i in others.tolist()])
+        place[others] = np.arange(len(others))
+        yield part, place[sight.rows[part]], rows

@@ -13,49 +13,55 @@ COUNT, RATE, SUM, AVG, MIN, MAX, STDDEV, TREND = range(8)
 
 
 @kernel
-def _add(op: int, first: bool, j: int, x: float, a: Floats) -> None:
-    """Add a value to a pane that holds ``n`` before it; ``first`` says that it holds none."""
+def _add(op: int, s: int, j: int, x: float, n: Ints, a: Floats, b: Floats) -> None:
+    """Add a value to a pane; spreads after Welford, Technometrics 4 (1962)."""
     if op in (SUM, AVG, TREND):
-        a[j] += x
+        a[s, j] += x
     elif op == MIN:
-        a[j] = x if first or x < a[j] else a[j]
+        a[s, j] = x if n[s, j] == 0 or x < a[s, j] else a[s, j]
     elif op == MAX:
-        a[j] = x if first or x > a[j] else a[j]
+        a[s, j] = x if n[s, j] == 0 or x > a[s, j] else a[s, j]
+    elif op == STDDEV:
+        off = x - a[s, j]
+        a[s, j] += off / (n[s, j] + 1.0)
+        b[s, j] += off * (x - a[s, j])
+    n[s, j] += 1
 
 
 @kernel
-def _spread(n: float, x: float, mean: Floats, squares: Floats, j: int) -> None:
-    """Add a value to a pane's mean and sum of squares about it (Welford, Technometrics 4, 1962)."""
-    off = x - mean[j]
-    mean[j] += off / n
-    squares[j] += off * (x - mean[j])
+def _clear(op: int, s: int, j: int, n: Ints, a: Floats, b: Floats) -> None:
+    n[s, j] = 0
+    if op >= SUM:
+        a[s, j] = 0.0
+    if op == STDDEV:
+        b[s, j] = 0.0
 
 
 @kernel
 def _seen(
-    op: int, n: Ints, a: Floats, b: Floats, low: int, top: int, panes: int, width: float, seconds: float
+    op: int, s: int, n: Ints, a: Floats, b: Floats, low: int, top: int, panes: int, width: float, seconds: float
 ) -> float:
     """Return the value of the panes from ``low`` to ``top``; NaN where there is none."""
     total, found, mean, squares = 0, 0.0, 0.0, 0.0
     weight, st, sx, stt, stx, filled = 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for pane in range(low, top + 1):
         j = pane % panes
-        count = n[j]
+        count = n[s, j]
         if count == 0:
             continue
         if op in (SUM, AVG):
-            found += a[j]
+            found += a[s, j]
         elif op == MIN:
-            found = a[j] if total == 0 or a[j] < found else found
+            found = a[s, j] if total == 0 or a[s, j] < found else found
         elif op == MAX:
-            found = a[j] if total == 0 or a[j] > found else found
+            found = a[s, j] if total == 0 or a[s, j] > found else found
         elif op == STDDEV:  # Chan, Golub and LeVeque, COMPSTAT 1982
-            off = a[j] - mean
+            off = a[s, j] - mean
             both = total + count
             mean += off * count / both
-            squares += b[j] + off * off * total * count / both
+            squares += b[s, j] + off * off * total * count / both
         elif op == TREND:
-            t, x = (pane - top) * width, a[j] / count
+            t, x = (pane - top) * width, a[s, j] / count
             weight += count
             st += count * t
             sx += count * x
@@ -104,27 +110,18 @@ def slide(
         last = newest[s] - 1
         if counts[i]:
             if last < 0 or pane - last >= panes:
-                n[s, :] = 0
-                a[s, :] = 0.0
-                b[s, :] = 0.0
+                for j in range(panes):
+                    _clear(op, s, j, n, a, b)
                 last = pane
             while last < pane:
                 last += 1
-                j = last % panes
-                n[s, j] = 0
-                a[s, j] = 0.0
-                b[s, j] = 0.0
+                _clear(op, s, last % panes, n, a, b)
             newest[s] = last + 1
             if pane > last - panes:
-                j = pane % panes
-                if op == STDDEV:
-                    _spread(n[s, j] + 1.0, x[i], a[s], b[s], j)
-                else:
-                    _add(op, n[s, j] == 0, j, x[i], a[s])
-                n[s, j] += 1
+                _add(op, s, pane % panes, x[i], n, a, b)
         top = max(last, pane)
         low = max(top - panes + 1, last - panes + 1)
-        out[i] = _seen(op, n[s], a[s], b[s], low, last, panes, width, seconds) if last >= 0 else np.nan
+        out[i] = _seen(op, s, n, a, b, low, last, panes, width, seconds) if last >= 0 else np.nan
         if last < 0 or low > last:
             out[i] = 0.0 if op <= SUM else np.nan
 
@@ -150,25 +147,19 @@ def session(
         is_over = n[s, 0] == 0 or t - last[s] >= gap
         if counts[i]:
             if is_over:
-                n[s, 0] = 0
-                a[s, 0] = 0.0
-                b[s, 0] = 0.0
+                _clear(op, s, 0, n, a, b)
                 start[s] = t
                 last[s] = t
                 is_over = False
             if start[s] - t < gap:
                 start[s] = min(start[s], t)
                 last[s] = max(last[s], t)
-                if op == STDDEV:
-                    _spread(n[s, 0] + 1.0, x[i], a[s], b[s], 0)
-                else:
-                    _add(op, n[s, 0] == 0, 0, x[i], a[s])
-                n[s, 0] += 1
+                _add(op, s, 0, x[i], n, a, b)
         if is_over:
             out[i] = 0.0 if op <= SUM else np.nan
         else:
             lasted = max(last[s] - start[s], 1.0)
-            out[i] = _seen(op, n[s], a[s], b[s], 0, 0, 1, 1.0, lasted)
+            out[i] = _seen(op, s, n, a, b, 0, 0, 1, 1.0, lasted)
 
 
 @kernel
