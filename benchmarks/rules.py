@@ -5,10 +5,11 @@
 events. Reading and writing Kafka is not in it: see `benchmarks.runtime` for that.
 
 *Beside others*: rules about one event only, since neither zen nor CEL remembers anything. Ours is the whole stage, with
-what it decodes, its episodes and its alerts; theirs is decoding the event's JSON and evaluating all conditions on it,
-nothing else. Ours gets batches of 500 as Kafka brings them under load, and single events, too. zen is tried in two ways (a compiled expression for each rule; one decision graph that holds all of them,
-given the bytes) and the faster counts. CEL gets one context an event, and programs that are compiled once. Rounds
-alternate, and the best of each counts. First, all have to give the same answers, for rules and for single clauses.
+what it decodes, its episodes and its alerts, given batches of 500, as Kafka brings them under load, and single events.
+Theirs is decoding the event's JSON and evaluating all conditions on it, nothing else. zen is tried in two ways (a
+compiled expression for each rule; one decision graph that holds all of them, given the bytes) and the faster counts.
+CEL gets one context an event, and programs that are compiled once. Rounds alternate; the best of each counts. First,
+all have to give the same answers, for rules and for single clauses.
 """
 
 from __future__ import annotations
