@@ -12,7 +12,7 @@ _FIRST_S, _LONGEST_S = 60.0, 1800.0
 class Breaker:
     """Opens after five failures in a row, for a minute and then twice as long each time, up to half an hour.
 
-    When the time is up, one attempt is let through; if it succeeds, all is well again.
+    When the time is up, one attempt is let through; if it is answered, all is well again.
 
     Examples
     --------
@@ -38,6 +38,6 @@ class Breaker:
             self.until = now + self.pause_s
             self.pause_s = min(self.pause_s * 2, _LONGEST_S)
 
-    def succeeded(self) -> None:
-        """Note an attempt that did not."""
+    def answered(self) -> None:
+        """Note that there is somebody: an attempt succeeded or was turned down, or a person says so."""
         self.failures, self.until, self.pause_s = 0, 0.0, _FIRST_S

@@ -1,36 +1,34 @@
-"""The courier: reads the outbox, tells receivers, and writes down what came of each attempt before the next step.
+"""The courier: tells receivers what the outbox holds, and writes down each step before the next.
 
 ::
 
-    outbox ─▶ a queue for each receiver ─▶ "sending" ─▶ attempt ─▶ "sent", "retrying", "failed", "refused" ─▶ deliveries
+    outbox ─▶ a line for each receiver ─▶ "sending" ─▶ attempt ─▶ "sent", "retrying", "failed", "refused" ─▶ deliveries
                                              └─ a crash here: sent again, under the same id, as the next attempt
 
-What is done is known from `deliveries`, which is read first; the outbox is read on from the oldest that is not.
+What is done is known from `deliveries`, which is read first; the outbox is read on from where each line stands.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
+from msgspec.structs import replace
 
-from aimass.delivery.breaker import Breaker
-from aimass.delivery.channels import Answer, Channels
+from aimass.delivery.answers import Answer
+from aimass.delivery.channels import Channels
+from aimass.delivery.ledger import Ledger, key_of
+from aimass.delivery.line import MOST, Item, Line
 from aimass.delivery.receivers import Receiver, Secrets
 from aimass.records import Delivery, Notification
 
 logger = logging.getLogger(__name__)
 #: How long to wait before each further attempt, in seconds; after the last, a notification has failed.
 BACKOFF_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
-FINAL = frozenset(("sent", "failed", "refused"))
-_MOST_WAITING = 1000
 
 
 class Book(Protocol):
@@ -38,14 +36,6 @@ class Book(Protocol):
 
     async def write(self, delivery: Delivery) -> None:
         """Write down, for good."""
-
-    def note(self, delivery: Delivery) -> None:
-        """Write down, and do not wait for it."""
-
-
-def key_of(receiver: str, id: str) -> str:
-    """Return the key of a delivery in the compacted topic."""
-    return f"{receiver}/{id}"
 
 
 class Courier:
@@ -63,8 +53,12 @@ class Courier:
         Where attempts are written down.
     channels
         Makes the attempts.
-    clock, sleep, rng
-        The time in seconds since 1970, how to wait, and what jitter comes from; for tests.
+    starts
+        Before which offset of the outbox all is done, by receiver.
+    most
+        How many notifications of a receiver are held in memory.
+    ledger, clock, sleep, rng
+        What is known, the time in seconds since 1970, how to wait, and what jitter comes from; for tests.
     observe
         Told of each attempt.
     """
@@ -77,6 +71,9 @@ class Courier:
         book: Book,
         channels: Channels,
         *,
+        starts: Mapping[str, int] | None = None,
+        most: int = MOST,
+        ledger: Ledger | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
         rng: random.Random | None = None,
@@ -85,150 +82,208 @@ class Courier:
         self._pipeline, self._secrets, self._book, self._channels = pipeline, secrets, book, channels
         self._receivers = {receiver.name: receiver for receiver in receivers}
         self._clock, self._sleep, self._rng, self._observe = clock, sleep, rng or random.Random(), observe
-        self._queues: dict[str, deque[tuple[int, Notification, int]]] = {name: deque() for name in self._receivers}
-        self._wakes = {name: asyncio.Event() for name in self._receivers}
-        self._breakers = {name: Breaker() for name in self._receivers}
-        self._gone: set[str] = set()
-        self._known: dict[str, Delivery] = {}
-        self._open: dict[int, int] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ledger = Ledger() if ledger is None else ledger
+        self.lines = {name: Line((starts or {}).get(name, 0), most) for name in self._receivers}
+        self.seen = min((starts or {}).values(), default=0)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
 
-    # -- what is known ------------------------------------------------------------------------------------------------
+    # -- what is to be done -------------------------------------------------------------------------------------------
 
     def recall(self, delivery: Delivery) -> None:
-        """Take note of an attempt that was written down, by this courier or one before it."""
-        self._known[key_of(delivery.receiver, delivery.id)] = delivery
-        if delivery.outcome == "requested":
-            self._gone.discard(delivery.receiver)
+        """Take note of an attempt that was written down by a courier before this one."""
+        self._ledger.note(delivery)
 
-    def is_done(self, one: Notification) -> bool:
-        """Return whether nothing is left to do for a notification."""
-        known = self._known.get(key_of(one.receiver, one.id))
-        return known is not None and known.outcome in FINAL
+    async def unfinished(self) -> list[Delivery]:
+        """Return what was begun, or asked for, and is not done: some of it may stand before where reading begins."""
+        found = self._ledger.all_undone()
+        for one in found:
+            if one.receiver not in self.lines:
+                await self._nobody(one.receiver, one.id, one.attempt)
+        return [one for one in found if one.receiver in self.lines]
 
-    @property
-    def waiting(self) -> int:
-        """How many notifications are not done."""
-        return len(self._open)
+    async def take(self, offset: int, one: Notification) -> None:
+        """Take a notification from the outbox, in order; what is done is not done again."""
+        self.seen = max(self.seen, offset + 1)
+        line, is_done = self.lines.get(one.receiver), self._ledger.is_done(key_of(one.receiver, one.id))
+        if is_done:
+            return
+        if line is None:
+            await self._nobody(one.receiver, one.id)
+        elif line.behind is None and offset >= line.start:
+            if line.has_room:
+                line.add(Item(offset, one))
+            else:
+                line.behind = offset
 
-    @property
-    def is_full(self) -> bool:
-        """Whether what comes next must wait in Kafka."""
-        return self.waiting >= _MOST_WAITING
+    def refill(self, name: str, offset: int, one: Notification | None) -> bool:
+        """Take what had no room before, in order; return whether there is more, and room for it."""
+        line = self.lines[name]
+        if line.behind is None or offset < line.behind:
+            return line.behind is not None
+        if one is not None and one.receiver == name and not self._ledger.is_done(key_of(name, one.id)):
+            if not line.has_room:
+                line.behind = offset
+                return False
+            line.add(Item(offset, one))
+        line.behind = offset + 1 if offset + 1 < self.seen else None
+        return line.behind is not None
 
-    def done_before(self, position: int) -> int:
+    # -- what people ask for ------------------------------------------------------------------------------------------
+
+    async def ask(self, delivery: Delivery) -> bool:
+        """Have a notification delivered (again), now; return whether it must be looked for in the outbox."""
+        line = self.lines.get(delivery.receiver)
+        if line is None:
+            await self._nobody(delivery.receiver, delivery.id, delivery.attempt)
+            return False
+        line.is_gone = False
+        line.poke()
+        if delivery.id in line.ids:
+            return False
+        self._ledger.note(delivery)
+        return True
+
+    def found(self, name: str, offset: int) -> None:
+        """Note where something stands that is unfinished; what the line will come to by itself is left to it."""
+        line = self.lines.get(name)
+        if line is not None and offset < line.done_before(self.seen):
+            line.asked.append(offset)
+
+    async def missing(self, delivery: Delivery) -> None:
+        """Give up what is unfinished and in the outbox no more."""
+        await self._give_up(delivery.receiver, delivery.id, "it is not in the outbox any more", delivery.attempt)
+
+    def again(self, offset: int, one: Notification) -> None:
+        """Take what was found."""
+        line = self.lines[one.receiver]
+        if one.id not in line.ids and not self._ledger.is_done(key_of(one.receiver, one.id)):
+            line.add(Item(offset, one, again=True))
+
+    async def _nobody(self, receiver: str, id: str, attempt: int = 0) -> None:
+        await self._give_up(receiver, id, f"no [[receiver]] is named {receiver!r} any more", attempt)
+
+    async def _give_up(self, receiver: str, id: str, why: str, attempt: int) -> None:
+        key = key_of(receiver, id)
+        await self._write(Delivery(id, key, self._clock(), self._pipeline, receiver, "failed", attempt, error=why))
+
+    # -- where it stands ----------------------------------------------------------------------------------------------
+
+    def positions(self) -> dict[str, int]:
+        """Return the offset before which all is done, by receiver."""
+        return {name: line.done_before(self.seen) for name, line in self.lines.items()}
+
+    def done_before(self) -> int:
         """Return the offset before which all is done."""
-        return min(self._open, default=position)
-
-    # -- work ---------------------------------------------------------------------------------------------------------
-
-    def take(self, offset: int, one: Notification) -> None:
-        """Take a notification from the outbox, or once more when it is asked for; what is done is not done again."""
-        if self.is_done(one):
-            return
-        if one.receiver not in self._receivers:
-            logger.warning("no such receiver any more", extra={"receiver": one.receiver, "notification": one.id})
-            return
-        known = self._known.get(key_of(one.receiver, one.id))
-        attempts = 0 if known is None else known.attempt
-        self._open[offset] = 1
-        self._queues[one.receiver].append((offset, one, attempts))
-        self._wakes[one.receiver].set()
-
-    def start(self) -> None:
-        """Begin to work, in the background."""
-        self._tasks = [asyncio.create_task(self._serve(name), name=f"courier-{name}") for name in self._receivers]
-
-    async def stop(self) -> None:
-        """Stop at once; what is not done is found again in Kafka."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        for queue in self._queues.values():
-            queue.clear()
-        self._open.clear()
+        return min(self.positions().values(), default=self.seen)
 
     def failure(self) -> BaseException | None:
         """Return why a receiver is not served any more, when that is so."""
-        ended = [task for task in self._tasks if task.done() and not task.cancelled()]
+        ended = [task for task in self._tasks.values() if task.done() and not task.cancelled()]
         return next((task.exception() for task in ended if task.exception() is not None), None)
 
     async def idle(self) -> None:
         """Wait until all that was taken is done; for tests."""
-        while self._open and self.failure() is None:
+        while any(line.items for line in self.lines.values()) and self.failure() is None:
             await asyncio.sleep(0.005)
 
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to work, in the background."""
+        self._stopping = False
+        self._tasks = {name: asyncio.create_task(self._serve(name), name=f"courier-{name}") for name in self.lines}
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Stop; attempts that are under way have some time to end. What is not done is found again in Kafka."""
+        self._stopping = True
+        tasks, self._tasks = self._tasks, {}
+        busy = [task for name, task in tasks.items() if self.lines[name].is_busy]
+        if busy and grace_s:
+            await asyncio.wait(busy, timeout=grace_s)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
     async def _serve(self, name: str) -> None:
-        queue, wake = self._queues[name], self._wakes[name]
-        while True:
-            while queue:
-                offset, one, attempts = queue.popleft()
-                await self._deliver(self._receivers[name], one, attempts)
-                self._open.pop(offset, None)
-            wake.clear()
-            await wake.wait()
+        line = self.lines[name]
+        while not self._stopping:
+            line.news.clear()
+            while line.items and await self._deliver(self._receivers[name], line, line.items[0]):
+                line.done()
+            if not self._stopping:
+                await line.news.wait()
 
-    async def _deliver(self, receiver: Receiver, one: Notification, attempts: int) -> None:
-        """Attempt until it is done: sent, failed for good, or given up."""
-        attempt = attempts + 1
-        known = self._known.get(key_of(receiver.name, one.id))
-        if known is not None and known.outcome == "retrying" and known.next is not None:
-            await self._rest(known.next - self._clock())
-        while True:
-            await self._rest(self._breakers[receiver.name].opens_at(self._clock()) - self._clock())
-            delivery, again = await self._attempt(receiver, one, attempt)
-            await self._book.write(delivery)
-            self._known[key_of(receiver.name, one.id)] = delivery
-            self._observe(delivery)
-            if not again:
-                return
-            await self._rest((delivery.next or 0.0) - self._clock())
+    async def _deliver(self, receiver: Receiver, line: Line, item: Item) -> bool:
+        """Attempt until it is done: sent, failed for good, or given up; return whether it is."""
+        key = key_of(receiver.name, item.one.id)
+        undone, attempt = self._ledger.undone(key), self._ledger.attempts(key)
+        before = attempt if item.again or (undone is not None and undone.outcome == "requested") else 0
+        if undone is not None and undone.outcome == "retrying" and undone.next is not None:
+            await self._rest(line, undone.next - self._clock())
+        while not self._stopping and not self._ledger.is_done(key):
+            base = Delivery(item.one.id, key, self._clock(), self._pipeline, receiver.name, "sending", attempt)
+            if until := line.breaker.opens_at(base.time):
+                why = "left alone for now: it fails again and again"
+                await self._write(replace(base, outcome="retrying", error=why, next=until))
+                await self._rest(line, until - base.time)
+                continue
             attempt += 1
+            delivery = await self._attempt(receiver, line, item.one, replace(base, attempt=attempt), attempt - before)
+            self._observe(delivery)
+            await self._rest(line, (delivery.next or 0.0) - self._clock())
+        return self._ledger.is_done(key)
 
-    async def _attempt(self, receiver: Receiver, one: Notification, attempt: int) -> tuple[Delivery, bool]:
+    async def _attempt(self, receiver: Receiver, line: Line, one: Notification, base: Delivery, tries: int) -> Delivery:
+        line.poked.clear()
+        line.is_busy = True
+        try:
+            if line.is_gone:
+                done = replace(base, outcome="failed", error="the receiver said 410 Gone before")
+            else:
+                await self._write(base)  # first: whoever comes after a crash then knows that it may have been sent
+                secrets = self._secrets.get(receiver.name, Secrets())
+                answer = await self._channels.attempt(receiver, secrets, one, now=base.time, attempt=base.attempt)
+                done = self._judged(base, answer, line, tries)
+            await self._write(done)
+            return done
+        finally:
+            line.is_busy = False
+
+    async def _write(self, delivery: Delivery) -> None:
+        await self._book.write(delivery)
+        self._ledger.note(delivery)
+
+    def _judged(self, base: Delivery, answer: Answer, line: Line, tries: int) -> Delivery:
+        """Return what is to be written down of an attempt."""
         now = self._clock()
-        base = Delivery(one.id, key_of(receiver.name, one.id), now, self._pipeline, receiver.name, "sending", attempt)
-        if receiver.name in self._gone:
-            return msgspec.structs.replace(base, outcome="failed", error="the receiver said 410 Gone before"), False
-        self._book.note(base)
-        answer = await self._channels.attempt(
-            receiver, self._secrets.get(receiver.name, Secrets()), one, now=now, attempt=attempt
-        )
-        return self._judged(base, answer, receiver, self._clock())
-
-    def _judged(self, base: Delivery, answer: Answer, receiver: Receiver, now: float) -> tuple[Delivery, bool]:
-        """Return what is to be written down of an attempt, and whether there is another."""
         took = round((now - base.time) * 1000, 1)
-        done = msgspec.structs.replace(base, time=now, status=answer.status, error=answer.error, took_ms=took)
-        breaker = self._breakers[receiver.name]
+        done = replace(base, time=now, status=answer.status, error=answer.error, took_ms=took)
         if answer.outcome == "retrying":
-            breaker.failed(now)
-            if base.attempt <= len(BACKOFF_S):
-                pause = BACKOFF_S[base.attempt - 1] * self._rng.uniform(0.8, 1.2)
-                due = max(now + max(pause, answer.retry_after_s or 0.0), breaker.opens_at(now))
-                if breaker.opens_at(now):
-                    done = msgspec.structs.replace(
-                        done, error=f"{done.error}; left alone for now: it fails again and again"
-                    )
-                return msgspec.structs.replace(done, outcome="retrying", next=due), True
-            given_up = f"given up after {base.attempt} attempts; the last: {answer.error}"
-            return msgspec.structs.replace(done, outcome="failed", error=given_up), False
-        if answer.outcome == "gone":
-            self._gone.add(receiver.name)
-            logger.warning("a receiver is gone and told nothing more", extra={"receiver": receiver.name})
-        if answer.outcome == "sent":
-            breaker.succeeded()
-        outcome = "failed" if answer.outcome == "gone" else answer.outcome
-        if outcome != "sent":
-            logger.warning(
-                "a notification was not delivered",
-                extra={"receiver": receiver.name, "notification": base.id, "why": answer.error},
-            )
-        return msgspec.structs.replace(done, outcome=outcome), False
+            line.breaker.failed(now)
+            if tries <= len(BACKOFF_S):
+                pause = max(BACKOFF_S[tries - 1] * self._rng.uniform(0.8, 1.2), answer.retry_after_s or 0.0)
+                until = line.breaker.opens_at(now)
+                error = f"{answer.error}; left alone for now: it fails again and again" if until else answer.error
+                return replace(done, outcome="retrying", error=error, next=max(now + pause, until))
+            given_up = f"given up after {tries} attempts; the last: {answer.error}"
+            done = replace(done, outcome="failed", error=given_up)
+        else:
+            line.breaker.answered()
+            line.is_gone = answer.outcome == "gone"
+            done = replace(done, outcome="failed" if line.is_gone else answer.outcome)
+        if done.outcome != "sent":
+            told = {"receiver": base.receiver, "notification": base.id, "why": done.error}
+            logger.warning("a notification was not delivered", extra=told)
+        return done
 
-    async def _rest(self, seconds: float) -> None:
-        if seconds > 0:
-            await self._sleep(seconds)
+    async def _rest(self, line: Line, seconds: float) -> None:
+        """Wait, until the time is up or somebody asks."""
+        if seconds <= 0 or self._stopping:
+            return
+        naps = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(line.poked.wait())]
+        try:
+            await asyncio.wait(naps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for nap in naps:
+                nap.cancel()

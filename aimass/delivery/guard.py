@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 #: Returns the addresses of a host.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 _PORTS = {"http": 80, "https": 443}
+#: What Python takes for public and is not: clouds' own services, and where IANA keeps special things.
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
+_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
 
 
 class Refused(Exception):
@@ -20,12 +23,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A place that was looked at: connect to exactly this address, whatever its name resolves to later."""
+    """A place that was looked at: connect to exactly these addresses, whatever its name resolves to later."""
 
     scheme: str
     host: str
     port: int
-    address: str
+    addresses: tuple[str, ...]
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -34,6 +37,8 @@ async def resolve(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as exc:
         raise OSError(f"{host} cannot be resolved: {exc}") from exc
+    except UnicodeError as exc:
+        raise Refused(f"{host!r} is no name of a host: {exc}") from exc
     return [str(one[4][0]) for one in found]
 
 
@@ -49,8 +54,10 @@ def is_internal(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_internal(str(ip.ipv4_mapped))
-        if ip.sixtofour is not None or ip.teredo is not None or ip in ipaddress.ip_network("64:ff9b::/96"):
+        if ip not in _PUBLIC_V6 or ip.sixtofour is not None or ip.teredo is not None:
             return True
+    elif any(ip in network for network in _SPECIAL):
+        return True
     return not ip.is_global or ip.is_multicast or ip.is_reserved
 
 
@@ -82,4 +89,4 @@ async def look(url: str, *, allow_internal: bool, resolver: Resolver = resolve) 
     inside = [one for one in addresses if is_internal(one)]
     if inside and not allow_internal:
         raise Refused(f"{parts.hostname} leads to {inside[0]}, an internal address; allow_internal = true allows it")
-    return Target(parts.scheme, parts.hostname, number, addresses[0])
+    return Target(parts.scheme, parts.hostname, number, tuple(dict.fromkeys(addresses)))

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from html import escape
 from typing import Any
 
 import msgspec
-import orjson
 
+from aimass.alerts.policy import SEVERITIES
+from aimass.codec import encode
 from aimass.delivery import signing
 from aimass.delivery.receivers import Receiver, Secrets
 from aimass.records import Notification, Told
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
-#: How long Alertmanager takes an alert for active: news and repeats come much sooner.
+#: How long Alertmanager takes an alert for active after it was told: news and repeats come much sooner.
 _ACTIVE_S = 86_400.0
+_LAST_S = 253_402_300_799.0
 _COLOURS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
 _SLACK_MOST = 20
 
@@ -33,14 +36,18 @@ class Request:
 
 
 def when(time: float) -> str:
-    """Return a time as RFC 3339.
+    """Return a time as RFC 3339; one that no calendar has, as the nearest that it has.
 
     Examples
     --------
-    >>> when(1700000000.25)
-    '2023-11-14T22:13:20.250Z'
+    >>> when(1700000000.25), when(1e18), when(float("nan"))
+    ('2023-11-14T22:13:20.250Z', '9999-12-31T23:59:59.000Z', '1970-01-01T00:00:00.000Z')
     """
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(min(max(0.0, time), _LAST_S), UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def requests(receiver: Receiver, secrets: Secrets, one: Notification, now: float, attempt: int) -> list[Request]:
@@ -53,7 +60,7 @@ def requests(receiver: Receiver, secrets: Secrets, one: Notification, now: float
     one
         What it is to be told.
     now
-        The time, for the signature.
+        The time, for the signature and for how long Alertmanager takes an alert for active.
     attempt
         Counts from 1; it goes along as ``aimass-attempt``.
     """
@@ -61,13 +68,13 @@ def requests(receiver: Receiver, secrets: Secrets, one: Notification, now: float
     common = {"content-type": "application/json", "user-agent": "aimass", "aimass-attempt": str(attempt)}
     if receiver.kind == "pagerduty":
         bodies: Sequence[Any] = [_pagerduty(secrets.key, one, told) for told in one.alerts]
-        return [Request(url, orjson.dumps(body), common) for body in bodies]
+        return [Request(url, encode(body), common) for body in bodies]
     if receiver.kind == "slack":
-        return [Request(url, orjson.dumps(_slack(one)), common)]
+        return [Request(url, encode(_slack(one)), common)]
     if receiver.kind == "alertmanager":
-        body = orjson.dumps([_alertmanager(one, told) for told in one.alerts])
+        body = encode([state for told in one.alerts for state in _alertmanager(one, told, now)])
         return [Request(f"{url.rstrip('/')}/api/v2/alerts", body, common)]
-    body = orjson.dumps(_cloud_event(one))
+    body = encode(_cloud_event(one))
     signed = signing.headers(one.id, now, body, secrets.signing)
     return [Request(url, body, {**common, "content-type": "application/cloudevents+json", **signed})]
 
@@ -108,7 +115,7 @@ def _slack(one: Notification) -> dict[str, Any]:
         "type": "context",
         "elements": [{"type": "mrkdwn", "text": f"{_plain(one.pipeline)} · {when(one.time)} · {one.id}"}],
     }
-    return {"text": one.title, "blocks": [header, section, foot]}
+    return {"text": _plain(one.title), "blocks": [header, section, foot]}
 
 
 def _plain(text: str) -> str:
@@ -118,7 +125,7 @@ def _plain(text: str) -> str:
 
 def _pagerduty(key: str, one: Notification, told: Told) -> dict[str, Any]:
     """Return an event of PagerDuty's Events API v2."""
-    actions = {"resolved": "resolve", "acknowledged": "acknowledge"}
+    actions = {"resolved": "resolve", "acknowledged": "acknowledge", "snoozed": "acknowledge"}
     return {
         "routing_key": key,
         "event_action": actions.get(told.state, "trigger"),
@@ -136,16 +143,25 @@ def _pagerduty(key: str, one: Notification, told: Told) -> dict[str, Any]:
     }
 
 
-def _alertmanager(one: Notification, told: Told) -> dict[str, Any]:
-    """Return an alert of Alertmanager's API v2: its labels identify it."""
-    ends = told.until if told.state == "resolved" and told.until is not None else one.time + _ACTIVE_S
-    ends = one.time if told.state == "resolved" and told.until is None else ends
-    return {
-        "labels": {"alertname": told.rule, "key": told.key, "severity": told.severity, "pipeline": one.pipeline},
-        "annotations": {"summary": told.cause, "notification": one.id},
-        "startsAt": when(told.since),
-        "endsAt": when(ends),
-    }
+def _alertmanager(one: Notification, told: Told, now: float) -> list[dict[str, Any]]:
+    """Return an alert of Alertmanager's API v2, after what it was before it became worse, which is over.
+
+    Labels identify an alert there, and routes need the severity to be one. Times are as of now: an alert that is told
+    late is active from now on, and one that is over is never so in the future.
+    """
+    over = min(now, told.until if told.until is not None else one.time)
+    ends = over if told.state == "resolved" else now + _ACTIVE_S
+    lesser = SEVERITIES[: SEVERITIES.index(told.severity)] if told.severity in SEVERITIES else ()
+
+    def state(severity: str, end: float) -> dict[str, Any]:
+        return {
+            "labels": {"alertname": told.rule, "key": told.key, "severity": severity, "pipeline": one.pipeline},
+            "annotations": {"summary": told.cause, "notification": one.id},
+            "startsAt": when(min(told.since, end)),
+            "endsAt": when(end),
+        }
+
+    return [*(state(severity, min(ends, now)) for severity in lesser), state(told.severity, ends)]
 
 
 def mail(receiver: Receiver, one: Notification, attempt: int) -> EmailMessage:
@@ -154,7 +170,7 @@ def mail(receiver: Receiver, one: Notification, attempt: int) -> EmailMessage:
     message["From"], message["To"] = receiver.sender or "", ", ".join(receiver.to)
     message["Subject"] = _line(f"[{one.pipeline}] {one.kind}: {one.title}")[:200]
     message["Message-ID"] = f"<{one.id}@aimass>"
-    message["Date"] = datetime.fromtimestamp(one.time, UTC)
+    message["Date"] = format_datetime(datetime.fromisoformat(when(one.time)))
     message["X-Aimass-Attempt"] = str(attempt)
     rows = [(told.severity, told.state, told.rule, told.key, told.cause, when(told.since)) for told in one.alerts]
     more = f"\nand {one.more} more" if one.more else ""

@@ -6,24 +6,25 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from aimass.codec import decoder, encode
-from aimass.connection import partitions_of
-from aimass.delivery.channels import Channels
+from aimass.delivery.channels import Channels, trust
 from aimass.delivery.courier import Courier
+from aimass.delivery.outbox import Rereader, read_notification
+from aimass.delivery.positions import commit, committed
 from aimass.delivery.receivers import Receiver, Secrets, check
 from aimass.errors import BadEvent
-from aimass.records import Delivery, Notification
+from aimass.records import Delivery
 from aimass.settings import Settings, kafka_options
 
 logger = logging.getLogger(__name__)
-_notification = decoder(Notification)
-_delivery = decoder(Delivery)
+_delivery: Callable[[bytes], Delivery] = decoder(Delivery)
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _SETTLE_S = 1.0
 
@@ -33,21 +34,27 @@ class _Book:
 
     def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
         self._producer, self._topic = producer, topic
-        self._pending: set[asyncio.Task[None]] = set()
 
     async def write(self, delivery: Delivery) -> None:
         """Write down, for good."""
         await self._producer.send_and_wait(self._topic, encode(delivery), key=delivery.key.encode())
 
-    def note(self, delivery: Delivery) -> None:
-        """Write down, and do not wait for it."""
-        task = asyncio.create_task(self._noted(delivery))
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
 
-    async def _noted(self, delivery: Delivery) -> None:
-        with contextlib.suppress(KafkaError):  # what comes of the attempt is written for good
-            await self.write(delivery)
+class _Partition(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Says when the partition is taken away, and lets go of it before it is."""
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self.let_go: Callable[[], Awaitable[None]] | None = None
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        self.is_lost = True
+        let_go, self.let_go = self.let_go, None
+        if let_go is not None:
+            await let_go()
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        pass
 
 
 class DeliveryService:
@@ -62,14 +69,14 @@ class DeliveryService:
     settings
         The cluster.
     environ
-        Where secrets stand.
+        Where secrets stand, and whom to trust (``SSL_CERT_FILE``).
     observe
         Told of each attempt.
 
     Raises
     ------
     ConfigurationError
-        When a secret is missing or wrong.
+        When a secret is missing or wrong, or ``SSL_CERT_FILE`` is no file.
     """
 
     def __init__(
@@ -82,25 +89,33 @@ class DeliveryService:
         observe: Callable[[Delivery], None] = lambda delivery: None,
     ) -> None:
         self._pipeline, self._receivers, self._observe = pipeline, receivers, observe
-        self._secrets: dict[str, Secrets] = check(receivers, os.environ if environ is None else environ)
+        environ = os.environ if environ is None else environ
+        self._secrets: dict[str, Secrets] = check(receivers, environ)
+        self._context = trust(environ)
         self._options = kafka_options(settings)
         self._group = f"aimass.{pipeline}.deliver"
         self._session_ms = settings.session_timeout_s * 1000
-        self.outbox, self.deliveries = f"{pipeline}.outbox", f"{pipeline}.deliveries"
+        self._grace_s = min(5.0, settings.session_timeout_s / 4)
+        self._outbox = TopicPartition(f"{pipeline}.outbox", 0)
+        self._deliveries = TopicPartition(f"{pipeline}.deliveries", 0)
 
     async def run(self) -> None:
         """Deliver until cancelled; when Kafka fails, begin again from what it holds."""
         failures = 0
         while True:
+            began = asyncio.get_running_loop().time()
             try:
                 await self._serve()
-            except (KafkaError, OSError, TimeoutError) as exc:
+            except (KafkaError, OSError) as exc:
+                failures = 0 if asyncio.get_running_loop().time() - began > 60.0 else failures
                 pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
                 logger.warning("delivery begins again", extra={"why": repr(exc), "in_s": pause})
                 failures += 1
                 await asyncio.sleep(pause)
 
     async def _serve(self) -> None:
+        """Wait for the partition, deliver while it is here, and wait again."""
+        partition = _Partition()
         consumer = AIOKafkaConsumer(
             **self._options,
             group_id=self._group,
@@ -110,127 +125,138 @@ class DeliveryService:
             fetch_max_wait_ms=100,
             session_timeout_ms=self._session_ms,
             heartbeat_interval_ms=max(100, self._session_ms // 5),
+            max_poll_interval_ms=3_600_000,
         )
         producer = AIOKafkaProducer(**self._options, acks="all", enable_idempotence=True, linger_ms=0)
-        listener = _Assigned()
         try:
             await producer.start()
-            consumer.subscribe([self.outbox], listener=listener)
+            consumer.subscribe([self._outbox.topic], listener=partition)
             await consumer.start()
             while True:
-                listener.changed.clear()
-                if not consumer.assignment():
+                partition.is_lost = False
+                if self._outbox in consumer.assignment():
+                    await self._deliver(consumer, _Book(producer, self._deliveries.topic), partition)
+                else:
                     await consumer.getmany(timeout_ms=200)
-                    continue
-                await self._deliver(consumer, _Book(producer, self.deliveries), listener)
         finally:
             await consumer.stop()
             await producer.stop()
 
-    async def _deliver(self, consumer: Any, book: _Book, listener: _Assigned) -> None:
-        """Deliver while the assignment stands."""
-        channels = Channels()
-        courier = Courier(self._pipeline, self._receivers, self._secrets, book, channels, observe=self._observe)
-        tail = AIOKafkaConsumer(**self._options, auto_offset_reset="earliest", enable_auto_commit=False)
+    async def _deliver(self, consumer: Any, book: _Book, partition: _Partition) -> None:
+        """Deliver while the partition is here."""
+        channels = Channels(context=self._context)
+        names = [receiver.name for receiver in self._receivers]
         try:
-            await tail.start()
-            await self._recall(tail, courier)
-            (place,) = consumer.assignment()
-            courier.start()
-            await self._loop(consumer, place, tail, courier, listener)
+            async with self._reader("read_uncommitted") as tail, self._reader("read_committed") as reader:
+                starts = await committed(self._options, self._group, self._outbox, names)
+                courier = Courier(
+                    self._pipeline,
+                    self._receivers,
+                    self._secrets,
+                    book,
+                    channels,
+                    starts=starts,
+                    observe=self._observe,
+                )
+                await self._recall(tail, courier)
+                rereader = Rereader(reader, self._outbox, courier)
+                rereader.find(await courier.unfinished())
+                if not partition.is_lost:
+                    consumer.seek(self._outbox, courier.seen)
+                    await self._work(consumer, tail, courier, rereader, partition)
         finally:
-            await courier.stop()
-            await tail.stop()
             await channels.close()
 
-    async def _loop(
-        self, consumer: Any, place: TopicPartition, tail: Any, courier: Courier, listener: _Assigned
+    async def _work(
+        self, consumer: Any, tail: Any, courier: Courier, rereader: Rereader, partition: _Partition
     ) -> None:
-        loop = asyncio.get_running_loop()
-        committed, settled = -1, loop.time()
-        while not listener.changed.is_set():
+        async def let_go() -> None:
+            await courier.stop(self._grace_s)
+            with contextlib.suppress(KafkaError):
+                await commit(consumer, self._outbox, courier.positions())
+
+        partition.let_go = let_go
+        rereading = asyncio.create_task(rereader.run())
+        courier.start()
+        try:
+            await self._loop(consumer, tail, courier, rereader, rereading, partition)
+        finally:
+            rereading.cancel()
+            await asyncio.gather(rereading, return_exceptions=True)
+            let, partition.let_go = partition.let_go, None
+            if let is not None:
+                await let()
+            await courier.stop()
+
+    async def _loop(
+        self,
+        consumer: Any,
+        tail: Any,
+        courier: Courier,
+        rereader: Rereader,
+        rereading: asyncio.Task[None],
+        partition: _Partition,
+    ) -> None:
+        now = asyncio.get_running_loop().time
+        done, settled = courier.positions(), now()
+        while not partition.is_lost:
+            if rereading.done():
+                rereading.result()
             failure = courier.failure()
             if failure is not None:
                 raise failure
-            if courier.is_full:
-                await asyncio.sleep(0.05)
-            else:
-                for record in (await consumer.getmany(place, timeout_ms=100)).get(place, ()):
-                    self._take(courier, record)
-            for records in (await tail.getmany(timeout_ms=0)).values():
-                await self._asked(courier, records)
-            done = courier.done_before(await consumer.position(place))
-            if done > committed and loop.time() - settled >= _SETTLE_S:
-                await consumer.commit({place: done})
-                committed, settled = done, loop.time()
-        with contextlib.suppress(KafkaError):
-            await consumer.commit({place: courier.done_before(committed)})
+            for record in (await consumer.getmany(self._outbox, timeout_ms=100)).get(self._outbox, ()):
+                one = read_notification(record)
+                if one is None:
+                    logger.error("no notification in the outbox", extra={"offset": record.offset})
+                else:
+                    await courier.take(record.offset, one)
+            if partition.is_lost:
+                return
+            courier.seen = max(courier.seen, await consumer.position(self._outbox))
+            await self._asked(tail, courier, rereader)
+            if now() - settled >= _SETTLE_S and courier.positions() != done:
+                done, settled = courier.positions(), now()
+                await commit(consumer, self._outbox, done)
 
-    def _take(self, courier: Courier, record: Any) -> None:
-        try:
-            courier.take(record.offset, _notification(record.value or b""))
-        except BadEvent as exc:
-            logger.error("no notification in the outbox", extra={"offset": record.offset, "why": str(exc)})
-
-    async def _asked(self, courier: Courier, records: Sequence[Any]) -> None:
-        """Look for deliveries that people ask for again, and find what they were of."""
-        asked = []
-        for record in records:
-            delivery = _read(record)
-            if delivery is not None and delivery.outcome == "requested":
-                courier.recall(delivery)
-                asked.append(delivery)
-        if asked:
-            wanted = {(one.receiver, one.id) for one in asked}
-            async for offset, one in self._history():
-                if (one.receiver, one.id) in wanted:
-                    courier.take(offset, one)
-
-    async def _history(self) -> Any:
-        """Yield all that the outbox ever held and still holds."""
-        reader = AIOKafkaConsumer(**self._options, isolation_level="read_committed", enable_auto_commit=False)
-        await reader.start()
-        try:
-            async for record in _to_end(reader, await partitions_of(self._options, [self.outbox])):
-                with contextlib.suppress(BadEvent):
-                    yield record.offset, _notification(record.value or b"")
-        finally:
-            await reader.stop()
+    async def _asked(self, tail: Any, courier: Courier, rereader: Rereader) -> None:
+        """Look for deliveries that people ask for again; what was done since is not."""
+        found = await tail.getmany(self._deliveries, timeout_ms=0)
+        last = {one.key: one for record in found.get(self._deliveries, ()) if (one := _read(record)) is not None}
+        requests = [one for one in last.values() if one.outcome == "requested"]
+        rereader.find([one for one in requests if await courier.ask(one)])
 
     async def _recall(self, tail: Any, courier: Courier) -> None:
-        async for record in _to_end(tail, await partitions_of(self._options, [self.deliveries])):
-            delivery = _read(record)
-            if delivery is not None:
-                courier.recall(delivery)
+        """Learn what was written down, up to now; `tail` goes on from there."""
+        place = self._deliveries
+        tail.assign([place])
+        end = (await tail.end_offsets([place]))[place]
+        await tail.seek_to_beginning(place)
+        while await tail.position(place) < end:
+            for record in (await tail.getmany(place, timeout_ms=500)).get(place, ()):
+                delivery = _read(record)
+                if delivery is not None:
+                    courier.recall(delivery)
 
-
-class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes that the assignment changed."""
-
-    def __init__(self) -> None:
-        self.changed = asyncio.Event()
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        self.changed.set()
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        self.changed.set()
-
-
-async def _to_end(reader: Any, places: Sequence[TopicPartition]) -> Any:
-    """Yield the records of partitions, from the beginning to where they end now; reading goes on from there."""
-    reader.assign(list(places))
-    ends = await reader.end_offsets(list(places))
-    await reader.seek_to_beginning(*places)
-    for place in places:
-        while await reader.position(place) < ends[place]:
-            for record in (await reader.getmany(place, timeout_ms=500)).get(place, ()):
-                yield record
+    @asynccontextmanager
+    async def _reader(self, isolation: str) -> AsyncIterator[Any]:
+        """Yield a consumer without a group."""
+        reader = AIOKafkaConsumer(
+            **self._options,
+            isolation_level=isolation,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await reader.stop()
 
 
 def _read(record: Any) -> Delivery | None:
     try:
-        found: Delivery = _delivery(record.value or b"")
+        return _delivery(record.value or b"")
     except BadEvent:
         return None
-    return found

@@ -1,10 +1,22 @@
 """Real receivers on loopback: they answer as they are told, and keep what they got."""
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aimass.pipeline.alerting import ReceiverDef
 from aimass.records import Notification, Source, Told
+
+CERTIFICATES = Path(__file__).parent / "certificates"
+AUTHORITY = CERTIFICATES / "authority.pem"
+
+
+def as_a_test():
+    """Return the TLS of a server whose certificate is of a.test, by an authority of these tests."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATES / "a.test.pem")
+    return context
 
 
 class Web:
@@ -40,13 +52,13 @@ def said(status, text="", **headers):
 
 
 @asynccontextmanager
-async def web(*answers):
+async def web(*answers, tls=None):
     """Yield a server and its URL."""
     served = Web(*answers)
-    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield served, f"http://127.0.0.1:{port}/hook?x=1"
+        yield served, f"http{'s' if tls else ''}://127.0.0.1:{port}/hook?x=1"
     finally:
         server.close()
 

@@ -5,8 +5,9 @@ import random
 
 import pytest
 
-from aimass.delivery.channels import Answer
+from aimass.delivery.answers import Answer
 from aimass.delivery.courier import BACKOFF_S, Courier
+from aimass.delivery.ledger import Ledger
 from aimass.delivery.receivers import check
 from aimass.errors import ConfigurationError
 from aimass.records import Delivery
@@ -27,13 +28,15 @@ class Time:
 
 class Book:
     def __init__(self):
-        self.written, self.noted = [], []
+        self.all = []
 
     async def write(self, delivery):
-        self.written.append(delivery)
+        self.all.append(delivery)
 
-    def note(self, delivery):
-        self.noted.append(delivery)
+    @property
+    def written(self):
+        """What came of attempts."""
+        return [one for one in self.all if one.outcome != "sending"]
 
 
 class Answers:
@@ -60,21 +63,13 @@ class World:
         self.receivers = [receiver("http://x/", name=name) for name in receivers]
         self.courier = self.made()
 
-    def made(self):
-        return Courier(
-            "shop",
-            self.receivers,
-            {},
-            self.book,
-            self.answers,
-            clock=lambda: self.time.now,
-            sleep=self.time.sleep,
-            rng=random.Random(1),
-        )
+    def made(self, **more):
+        time = {"clock": lambda: self.time.now, "sleep": self.time.sleep, "rng": random.Random(1)}
+        return Courier("shop", self.receivers, {}, self.book, self.answers, **{**time, **more})
 
     async def deliver(self, *notifications):
         for offset, one in enumerate(notifications):
-            self.courier.take(offset, one)
+            await self.courier.take(offset, one)
         self.courier.start()
         await asyncio.wait_for(self.courier.idle(), 5)
         await self.courier.stop()
@@ -88,7 +83,12 @@ async def test_what_is_sent_is_written_down_after_it_was_said_to_be_tried():
     world = World(pager=[OK])
     await world.deliver(notification("a"), notification("b"))
     assert world.outcomes == [("a", "sent", 1), ("b", "sent", 1)]
-    assert [one.outcome for one in world.book.noted] == ["sending"] * 2
+    assert [(one.id, one.outcome) for one in world.book.all] == [
+        ("a", "sending"),
+        ("a", "sent"),
+        ("b", "sending"),
+        ("b", "sent"),
+    ]
 
 
 async def test_a_receivers_notifications_stay_in_order_and_do_not_hold_up_others():
@@ -132,20 +132,23 @@ async def test_who_is_gone_is_told_nothing_more_until_somebody_asks():
     assert world.outcomes == [("a", "failed", 1), ("b", "failed", 1)]
     assert len(world.answers.made) == 1
     asked = world.book.written[-1]
-    world.courier.recall(Delivery(asked.id, asked.key, 0.0, "shop", "pager", "requested", asked.attempt))
-    await world.deliver(notification("b"))
+    assert await world.courier.ask(Delivery(asked.id, asked.key, 0.0, "shop", "pager", "requested", asked.attempt))
+    world.courier.found("pager", 1)
+    assert list(world.courier.lines["pager"].asked) == [1]
+    world.courier.again(1, notification("b"))
+    await world.deliver()
     assert world.outcomes[-1] == ("b", "sent", 2)
 
 
 async def test_a_crash_between_sending_and_writing_sends_the_same_id_and_says_it_is_the_second_attempt():
     world = World(pager=["crash", OK])
-    world.courier.take(0, notification())
+    await world.courier.take(0, notification())
     world.courier.start()
     while not world.answers.made:
         await asyncio.sleep(0)
     await world.courier.stop()
     assert world.book.written == []
-    noted = world.book.noted
+    noted = world.book.all[:]
     world.courier = world.made()
     for one in noted:
         world.courier.recall(one)
@@ -174,14 +177,127 @@ async def test_the_next_courier_waits_until_the_next_attempt_is_due():
 
 
 async def test_the_outbox_is_done_up_to_the_oldest_that_is_not():
-    world = World(pager=[OK])
-    world.courier.take(7, notification("a"))
-    world.courier.take(9, notification("b"))
-    assert (world.courier.done_before(12), world.courier.waiting) == (7, 2)
+    world = World(("pager", "chat"), pager=[OK], chat=["crash"])
+    await world.courier.take(7, notification("a"))
+    await world.courier.take(9, notification("b", receiver="chat"))
+    assert world.courier.done_before() == 7
     world.courier.start()
-    await world.courier.idle()
+    while world.courier.positions()["pager"] < 10:
+        await asyncio.sleep(0.001)
+    assert world.courier.positions() == {"pager": 10, "chat": 9}
     await world.courier.stop()
-    assert world.courier.done_before(12) == 12
+    assert world.courier.done_before() == 9
+
+
+def request(id="n1", receiver="pager", attempt=1):
+    return Delivery(id, f"{receiver}/{id}", 0.0, "shop", receiver, "requested", attempt)
+
+
+async def test_asking_for_what_is_being_retried_wakes_it_and_sends_it_once():
+    world = World(pager=[LATER, OK])
+    gate = asyncio.Event()
+
+    async def until_woken(seconds):
+        await gate.wait()
+
+    world.courier = world.made(sleep=until_woken)
+    await world.courier.take(0, notification())
+    world.courier.start()
+    while not world.book.written:
+        await asyncio.sleep(0)
+    assert not await world.courier.ask(request()), "it is here: nothing to look for"
+    await asyncio.wait_for(world.courier.idle(), 5)
+    await world.courier.stop()
+    assert world.answers.made == [("pager", "n1", 1), ("pager", "n1", 2)]
+
+
+async def test_a_redelivery_has_all_attempts_before_it():
+    world = World(pager=[LATER])
+    await world.courier.ask(request(attempt=9))
+    world.courier.again(0, notification())
+    await world.deliver()
+    assert world.outcomes[-1] == ("n1", "failed", 9 + len(BACKOFF_S) + 1)
+
+
+async def test_what_has_no_room_is_left_to_be_read_again_and_others_do_not_wait():
+    world = World(("pager", "chat"), pager=["crash", OK], chat=[OK])
+    world.courier = world.made(most=4)
+    outbox = [notification(str(i), receiver="pager" if i % 2 else "chat") for i in range(40)]
+    world.courier.start()
+    for offset, one in enumerate(outbox):
+        await world.courier.take(offset, one)
+        await asyncio.sleep(0.001)
+    pager = world.courier.lines["pager"]
+    assert (len(pager.items), pager.behind) == (4, 9)
+    assert world.courier.positions() == {"pager": 1, "chat": 40}
+    await world.courier.stop()
+    world.courier.start()
+    while pager.behind is not None:
+        await asyncio.sleep(0)
+        assert len(pager.items) <= 4
+        for offset in range(pager.behind, 40):
+            if not world.courier.refill("pager", offset, outbox[offset]):
+                break
+    await asyncio.wait_for(world.courier.idle(), 5)
+    await world.courier.stop()
+    told = [id for name, id, _ in world.answers.made if name == "pager"]
+    assert told == ["1", *[str(i) for i in range(1, 40, 2)]], "all, in order; the first again, for it was cut short"
+    assert world.courier.done_before() == 40
+
+
+async def test_what_is_done_is_forgotten_in_time():
+    world = World(pager=[OK])
+    ledger = Ledger(remembered=3)
+    world.courier = world.made(ledger=ledger)
+    await world.deliver(*[notification(str(i)) for i in range(10)])
+    assert len(ledger) == 3
+
+
+async def test_who_is_no_receiver_any_more_has_not_been_told_and_that_is_said():
+    world = World(pager=[OK])
+    await world.deliver(notification(receiver="chat"))
+    assert world.outcomes == [("n1", "failed", 0)]
+    assert "no [[receiver]] is named 'chat' any more" in world.book.written[0].error
+
+
+async def test_what_is_asked_for_and_gone_from_the_outbox_has_failed():
+    world = World(pager=[OK])
+    world.courier.recall(request())
+    (one,) = await world.courier.unfinished()
+    await world.courier.missing(one)
+    assert world.outcomes == [("n1", "failed", 1)]
+    assert await world.courier.unfinished() == []
+
+
+async def test_what_waits_for_a_breaker_says_until_when():
+    world = World(pager=[LATER] * 9 + [OK])
+    await world.deliver(notification("a"), notification("b"))
+    waiting = next(one for one in world.book.written if one.id == "b")
+    assert (waiting.outcome, waiting.attempt) == ("retrying", 0)
+    assert waiting.next > waiting.time
+    assert world.outcomes[-1] == ("b", "sent", 1)
+
+
+async def test_an_attempt_under_way_may_end_when_the_courier_stops():
+    world = World(pager=[OK])
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_, **__):
+        begun.set()
+        await end.wait()
+        return OK
+
+    world.answers.attempt = slow
+    await world.courier.take(0, notification())
+    await world.courier.take(1, notification("n2"))
+    world.courier.start()
+    await begun.wait()
+    stopping = asyncio.create_task(world.courier.stop(5.0))
+    await asyncio.sleep(0)
+    end.set()
+    await stopping
+    assert world.outcomes == [("n1", "sent", 1)]
+    assert world.courier.done_before() == 1, "the other is left to the next"
 
 
 def test_missing_secrets_are_told_before_anything_starts():

@@ -28,6 +28,13 @@ from aimass.delivery.guard import Refused, is_internal, look
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "fd00:ec2::254",
+        "fec0::1",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
+        "64:ff9b:1::7f00:1",
+        "168.63.129.16",
+        "192.0.0.192",
+        "192.0.0.9",
     ],
 )
 def test_internal_addresses_are_known(address):
@@ -64,4 +71,10 @@ async def test_a_bad_place_is_refused_with_the_reason(url, why):
 
 async def test_a_good_place_is_told_with_its_address():
     found = await look("https://public.example/hook", allow_internal=False, resolver=resolved)
-    assert (found.host, found.port, found.address) == ("public.example", 443, "1.1.1.1")
+    assert (found.host, found.port, found.addresses) == ("public.example", 443, ("1.1.1.1",))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example"])
+async def test_what_is_no_name_of_a_host_is_refused(host):
+    with pytest.raises(Refused, match="no name of a host"):
+        await look(f"http://{host}/", allow_internal=False)
