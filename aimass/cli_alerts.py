@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aimass.cli_help import Commands, with_examples
-from aimass.pipeline.kinds import duration
+from aimass.rules.tokens import duration
 from aimass.settings import Settings
 
 Run = Callable[[Settings, Any], int]

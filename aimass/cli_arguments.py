@@ -11,6 +11,7 @@ from aimass.cli_alerts import add_alerts
 from aimass.cli_deliveries import add_deliveries
 from aimass.cli_help import Commands, with_examples
 from aimass.cli_recommend import add_profile, add_recommend
+from aimass.cli_rules import add_backtest, add_rules, add_why
 from aimass.cli_types import agents, port, positive, start_of
 from aimass.settings import AGENTS, Settings
 
@@ -37,7 +38,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     pipelines = (_run, _worker, _validate, _try, _replay)
     for add in (_demo, _up, _down, _status, add_alerts, *pipelines, _produce, _tail, _links, _topics, _deadletters):
         add(commands)
-    for add in (add_profile, add_recommend, add_deliveries):
+    for add in (add_rules, add_why, add_backtest, add_profile, add_recommend, add_deliveries):
         add(commands)
     parser.usage = "aimass COMMAND [options]"
     parser.description = _SUMMARY.format(commands=commands.describe())

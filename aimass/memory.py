@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -215,11 +215,12 @@ def run_stage(
     cuts: Iterable[int] = (),
     restarts: Iterable[int] = (),
     until: float | None = None,
+    after: Callable[[Sequence[Any], MemoryState], None] = lambda batch, state: None,
 ) -> tuple[MemoryOutputs, MemoryState]:
     """Run a stage over events, cut into batches before the numbered events and stopped before others.
 
     With ``tick_s`` event time advances as in the runtime: a batch ends where it passes a multiple; after the last
-    event it goes on, tick by tick, to ``until``.
+    event it goes on, tick by tick, to ``until``. ``after`` is told of each batch that was taken.
     """
     state, out = MemoryState(), MemoryOutputs()
     stops = set(restarts)
@@ -227,7 +228,9 @@ def run_stage(
 
     def flush() -> None:
         if pending:
-            stage.on_batch(tuple(pending), state, out)
+            batch = tuple(pending)
+            stage.on_batch(batch, state, out)
+            after(batch, state)
             pending.clear()
 
     borders = stops.union(cuts)

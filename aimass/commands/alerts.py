@@ -14,9 +14,10 @@ from rich.markup import escape
 from aimass.admin import list_topics
 from aimass.alerts.history import current, meant, refusal, steps_of
 from aimass.alerts.holds import Silence
-from aimass.client import Message, Producer, Subscriber
+from aimass.client import Message, Subscriber
 from aimass.codec import decoder
 from aimass.commands.console import out, print_json, table
+from aimass.commands.control import send
 from aimass.commands.kafka import find_kafka
 from aimass.commands.tail import clock
 from aimass.errors import BadEvent, ClientError
@@ -264,15 +265,19 @@ def _steps(settings: Settings, pipeline: str) -> list[Transition]:
     return _read(settings, f"{pipeline}.transitions", Transition, pipeline)
 
 
+def record_of(message: Message) -> MemoryRecord:
+    """Return a message as readers of topics take it."""
+    return MemoryRecord(
+        message.value, message.key, message.topic, message.partition, message.offset, message.timestamp_ms
+    )
+
+
 def _orders(settings: Settings, pipeline: str) -> list[Command]:
     """Return what people ordered, as COLLECT reads it; what is no order is left to the dead letters."""
     found, reader = [], ControlReader(f"{pipeline}.control")
     for message in asyncio.run(_messages(settings, f"{pipeline}.control", None)):
-        record = MemoryRecord(
-            message.value, message.key, message.topic, message.partition, message.offset, message.timestamp_ms
-        )
         try:
-            order = reader.order(record, pipeline)
+            order = reader.order(record_of(message), pipeline)
         except BadEvent:
             continue
         found += [order] if type(order) is Command else []
@@ -295,11 +300,4 @@ async def _messages(settings: Settings, topic: str, pipeline: str | None) -> lis
 
 
 def _send(settings: Settings, pipeline: str, key: str, order: Mapping[str, Any]) -> None:
-    asyncio.run(_produce(settings, f"{pipeline}.control", key, {k: v for k, v in order.items() if v is not None}))
-
-
-async def _produce(settings: Settings, topic: str, key: str, order: Mapping[str, Any]) -> None:
-    if topic not in await list_topics(kafka_options(settings)):
-        raise ClientError(f"there is no topic {topic!r} in this Kafka: does the pipeline run here?")
-    async with Producer(settings) as producer:
-        await producer.send(topic, {"command": order}, key=key)
+    send(settings, pipeline, key, {"command": {k: v for k, v in order.items() if v is not None}})

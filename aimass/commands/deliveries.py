@@ -20,14 +20,17 @@ from aimass.commands.console import err, out, print_json, table
 from aimass.commands.kafka import find_kafka
 from aimass.commands.pipelines import load
 from aimass.commands.tail import clock
-from aimass.delivery.channels import Answer, Channels
+from aimass.delivery.answers import Answer
+from aimass.delivery.channels import Channels
 from aimass.delivery.receivers import Receiver, check
 from aimass.errors import ClientError
-from aimass.records import Delivery, Notification, Source
+from aimass.records import Delivery, Notification, Source, Told
 from aimass.rules.suggest import meant
 from aimass.settings import Settings, kafka_options
 
 _UNDONE = ("failed", "refused")
+#: Who keeps an alert until it is told that it is over.
+_KEEPING = ("pagerduty", "alertmanager")
 
 
 def show_all(settings: Settings, pipeline: str, *, failed: bool, receiver: str | None, as_json: bool) -> int:
@@ -112,18 +115,28 @@ def try_receiver(file: Path, name: str) -> int:
 
 
 async def _try(pipeline: str, receiver: Receiver) -> Answer:
-    now = time.time()
-    id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aimass:test:{pipeline}:{receiver.name}:{now}"))
-    title = f"a test from aimass, pipeline {pipeline}: all is well"
-    one = Notification(
-        id, receiver.name, now, pipeline, Source("test", 0, 0), receiver.name, "firing", "test", "info", title, []
-    )
+    """Tell a test alert, and then that it is over to those who would keep it."""
     channels = Channels()
     try:
         secrets = check([receiver], os.environ)[receiver.name]
-        return await channels.attempt(receiver, secrets, one, now=now, attempt=1)
+        answer = Answer("sent")
+        for state in ("firing", "resolved") if receiver.kind in _KEEPING else ("firing",):
+            now = time.time()
+            if answer.outcome == "sent":
+                one = _test_notification(pipeline, receiver.name, state, now)
+                answer = await channels.attempt(receiver, secrets, one, now=now, attempt=1)
+        return answer
     finally:
         await channels.close()
+
+
+def _test_notification(pipeline: str, receiver: str, state: str, now: float) -> Notification:
+    title = f"a test from aimass, pipeline {pipeline}: all is well"
+    id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aimass:test:{pipeline}:{receiver}:{state}:{now}"))
+    told = Told(f"test-{pipeline}-{receiver}", "test", "test", "info", state, title, now)
+    return Notification(
+        id, receiver, now, pipeline, Source("test", 0, 0), receiver, state, "test", "info", title, [told]
+    )
 
 
 async def _read(settings: Settings, pipeline: str) -> list[Delivery]:

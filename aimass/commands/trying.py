@@ -27,7 +27,7 @@ def try_out(pipeline: Path, file: Path, *, topic: str | None, limit: int, as_jso
     if topic not in definition.inputs:
         raise ClientError(f"{topic!r} is no source of {definition.name}; there are: {', '.join(definition.inputs)}.")
     collect, score, decide, *_ = compile_stages(definition)
-    records = [MemoryRecord(line.value, topic=topic, offset=line.number) for line in _lines(file)]
+    records = [MemoryRecord(line.value, topic=topic, offset=line.number) for line in lines_of(file)]
     collected, _ = run_stage(collect, records)
     log = collected.records("")
     scored, state = run_stage(score, log)
@@ -60,7 +60,14 @@ def _plain(record: Any) -> dict[str, Any]:
     return found
 
 
-def _lines(file: Path) -> Sequence[Line]:
+def lines_of(file: Path) -> Sequence[Line]:
+    """Return the records of a file.
+
+    Raises
+    ------
+    ClientError
+        When it cannot be read, or a line is wrong.
+    """
     try:
         with file.open("rb") as stream:
             found = list(read_lines(stream, format_of(file.name)))

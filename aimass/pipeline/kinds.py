@@ -10,9 +10,8 @@ from aimass.alerts.policy import GROUPINGS, SEVERITIES
 from aimass.models.encode import ENCODINGS
 from aimass.models.tasks import OTHERS, RECIPES
 from aimass.rules.suggest import closest, meant
+from aimass.rules.tokens import duration
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _PART = re.compile(r"[a-z0-9][a-z0-9-]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -20,20 +19,6 @@ _PATH_OF_CODE = re.compile(r"river(\.\w+)+|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 #: Recipes that learn without labels.
 UNLABELLED = ("clusterer",)
 MAX_NAME = 100
-
-
-def duration(value: Any) -> float:
-    """Read ``"5m"`` as seconds.
-
-    Examples
-    --------
-    >>> duration("5m"), duration("250ms")
-    (300.0, 0.25)
-    """
-    found = _DURATION.fullmatch(value) if type(value) is str else None
-    if found is None:
-        raise ValueError('is no duration; write a number and a unit, ms s m h d, like "10s" or "5m"')
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _lasting(value: Any) -> float:

@@ -31,6 +31,7 @@ from aimass.rules.sight import Sight
 from aimass.rules.syntax import Any_, Binary, Captured, Pattern
 from aimass.rules.timers import Timers
 from aimass.rules.walk import calls, walk
+from aimass.rules.write import text
 from aimass.state import ObjectSpec, State
 
 _WAITING = 1024
@@ -175,6 +176,23 @@ class Matcher:
                 found += self._wait(event, one, given, row, state)
             else:
                 found += self._take(event.key, one, fixed(given, row), row, state, row)
+        return found
+
+    def open(self, key: str, state: State) -> list[dict[str, Any]]:
+        """Return the unfinished matches of a key, for people: what is matched, what is waited for, until when."""
+        kept = state.objects(self._spec).get(key)
+        found = []
+        for partial in [] if kept is None else kept.partials:
+            at = len(partial.events)
+            waits = self._positive[at] if at < len(self._positive) else self._absent[at - 1][0]
+            step = self._pattern.steps[waits]
+            found.append(
+                {
+                    "matched": [one.id for one in partial.events],
+                    "waits_for": ("no " if step.is_absent else "") + text(step.when),
+                    "until": self._deadline(partial),
+                }
+            )
         return found
 
     def on_time(self, now: float, state: State) -> list[Match]:

@@ -98,16 +98,19 @@ class Level:
         Rules of several events, with their matchers and where in the program the masks of their steps begin.
     program
         Evaluates all of their conditions.
+    truths, sight
+        What the conditions came to in the batch that was asked last, and that batch.
     """
 
     plain: list[Asked]
     patterns: list[tuple[Asked, Matcher, int]]
     program: Program
     truths: list[Truths] = field(default_factory=list)
+    sight: Sight | None = None
 
     def ask(self, sight: Sight, state: State) -> list[Firing]:
         """Return all that fires, by event, then by rule."""
-        self.truths = self.program.run(sight, state)
+        self.sight, self.truths = sight, self.program.run(sight, state)
         which, where = self.program.hits()
         plain = which < len(self.plain)
         found = [

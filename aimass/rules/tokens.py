@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 MAX_LENGTH = 2000
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -16,6 +17,7 @@ _TOKEN = re.compile(
     r"""|(?P<mark><=|>=|==|!=|[<>()+\-*/,:])""",
     re.DOTALL,
 )
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SPACE = re.compile(r"\s*")
 _HABITS = {
     "=": "write == to compare",
@@ -98,6 +100,20 @@ def seconds(duration: str) -> float:
     """
     unit = duration.lstrip("0123456789.")
     return float(duration[: -len(unit)]) * UNITS[unit]
+
+
+def duration(value: Any) -> float:
+    """Read ``"5m"`` as seconds.
+
+    Examples
+    --------
+    >>> duration("5m"), duration("250ms")
+    (300.0, 0.25)
+    """
+    found = _DURATION.fullmatch(value) if type(value) is str else None
+    if found is None:
+        raise ValueError('is no duration; write a number and a unit, ms s m h d, like "10s" or "5m"')
+    return float(found[1]) * UNITS[found[2]]
 
 
 def span(value: float) -> str:

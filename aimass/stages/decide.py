@@ -106,7 +106,8 @@ class DecideStage:
                 out.emit(one, to="signals")
         self._decide(run, state, out)
 
-    def _ruleset(self, state: State) -> Ruleset:
+    def ruleset(self, state: State) -> Ruleset:
+        """Return the rules in force, as they were asked of the last batch."""
         changes = state.objects(_CHANGES).get("") or []
         if self._in_force is None or self._in_force[0] != changes:
             extra = [condition for _, conditions in self._recommenders for condition in conditions.values()]
@@ -116,7 +117,7 @@ class DecideStage:
     def _change(self, change: RuleChange, state: State, out: Outputs) -> None:
         """Put a rule in force from here on; the episodes of one that is asked no longer are over."""
         rule = _rule(change.rule)
-        before = {one.rule.name: one.rule for one in self._ruleset(state).asked}.get(rule.name)
+        before = {one.rule.name: one.rule for one in self.ruleset(state).asked}.get(rule.name)
         table = state.objects(_CHANGES)
         table.put("", [*(one for one in table.get("") or () if one.name != rule.name), rule])
         if before is not None and (not rule.is_asked or rule.mode != before.mode):
@@ -127,7 +128,7 @@ class DecideStage:
     def _decide(self, events: Sequence[Prediction], state: State, out: Outputs) -> None:
         if not events:
             return
-        rules, sight = self._ruleset(state), Sight(events)
+        rules, sight = self.ruleset(state), Sight(events)
         if self._keeps_profiles or rules.needs_profile:
             sight.profile = self._profiles.run(sight, state)
         tags: list[Given] = []
@@ -157,7 +158,7 @@ class DecideStage:
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
         """Notice what did not happen, end episodes that are over, and close what recommendations waited for."""
-        rules = self._ruleset(state)
+        rules = self.ruleset(state)
         for level in rules.levels:
             for asked, matcher, _ in level.patterns:
                 for match in matcher.on_time(now, state):

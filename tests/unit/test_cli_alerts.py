@@ -51,11 +51,11 @@ def aimass(monkeypatch, capsys):
 
         sent = []
 
-        async def produce(settings, topic, key, order):
-            sent.append((topic, key, order))
+        def send(settings, pipeline, key, body):
+            sent.append((f"{pipeline}.control", key, body["command"]))
 
         monkeypatch.setattr(alerts, "_messages", messages)
-        monkeypatch.setattr(alerts, "_produce", produce)
+        monkeypatch.setattr(alerts, "send", send)
         parser = argparse.ArgumentParser()
         add_alerts(Commands(parser))
         given = parser.parse_args(["alerts", *arguments], namespace=Arguments())

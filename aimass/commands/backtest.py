@@ -1,0 +1,166 @@
+"""`aimass backtest`: what rules would have done, over a pipeline's history or a file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+from rich.markup import escape
+
+from aimass.client.subscriber import From
+from aimass.commands.console import out, print_json, table
+from aimass.commands.history import from_file, from_topic
+from aimass.commands.kafka import find_kafka
+from aimass.commands.pipelines import load
+from aimass.commands.tail import clock
+from aimass.errors import ClientError
+from aimass.models.features import getter
+from aimass.records import Prediction
+from aimass.rules.suggest import meant
+from aimass.settings import Settings
+
+_TRUE = (True, 1, "1", "true", "yes")
+
+
+def backtest(
+    settings: Settings,
+    file: Path,
+    *,
+    rules: Sequence[str],
+    against: Path | None,
+    events: Path | None,
+    from_: From,
+    truth: str | None,
+    as_json: bool,
+) -> int:
+    """Run the rules of a pipeline file over what was; nothing is written and nobody is told."""
+    from aimass.pipeline.compile import rules_of
+    from aimass.rules.backtest import compared
+
+    (pipeline,) = load([file])
+    chosen = _chosen(rules_of(pipeline), rules)
+    parts = [from_file(pipeline, events)] if events is not None else _read(settings, pipeline.name, from_)
+    label = _truth(truth)
+    test, seconds = _run(pipeline, chosen, parts, label)
+    shown = [one.facts(test.tallies.values()) for one in test.tallies.values()]
+    changes = None
+    if against is not None:
+        (old,) = load([against])
+        before = [one for one in rules_of(old) if not rules or one.name in rules]
+        changes = compared(test, _run(old, before, parts, label)[0])
+    count = sum(map(len, parts))
+    cost = seconds / count * 1e6 if count else 0.0
+    if as_json:
+        print_json({"events": count, "us_per_event": round(cost, 2), "rules": shown, "changes": changes})
+    else:
+        _print(count, cost, shown, changes)
+    return 0
+
+
+def _read(settings: Settings, pipeline: str, from_: From) -> list[list[Any]]:
+    async def read() -> list[list[Any]]:
+        return [part async for part in from_topic(find_kafka(settings), pipeline, from_)]
+
+    return asyncio.run(read())
+
+
+def _chosen(rules: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    known = [rule.name for rule in rules]
+    for name in names:
+        if name not in known:
+            raise ClientError(f"no rule is named {name!r}{meant(name, known)}.")
+    chosen = [rule for rule in rules if not names or rule.name in names]
+    return [msgspec.structs.replace(rule, mode="live", alert=True) for rule in chosen]
+
+
+def _truth(path: str | None) -> Callable[[Prediction], bool | None]:
+    """Return what says whether an event is what rules look for: a field, or a model's label (``fraud.label``)."""
+    if path is None:
+        return lambda event: None
+    name, _, rest = path.partition(".")
+    find = getter(path)
+
+    def label(event: Prediction) -> bool | None:
+        if rest == "label" and name in event.estimates:
+            found = event.estimates[name].label
+        else:
+            found = find(orjson.loads(bytes(event.data)))
+        return None if found is None or repr(found) == "MISSING" else found in _TRUE
+
+    return label
+
+
+def _run(pipeline: Any, rules: Sequence[Any], parts: Sequence[Sequence[Any]], label: Any) -> tuple[Any, float]:
+    from aimass.memory import run_stage
+    from aimass.pipeline.compile import decide_stage
+    from aimass.rules.backtest import Backtest
+
+    test, seconds = Backtest(rules, label), 0.0
+    for part in parts:
+        stage = decide_stage(pipeline, rules)
+        history = [one for one in part if type(one) is Prediction]  # the file's rules, not those of then
+        cuts = range(500, len(history), 500)
+        started = time.process_time()
+        done, _ = run_stage(stage, history, cuts=cuts, after=partial(_counted, test, stage))
+        seconds += time.process_time() - started
+        test.alerts(done.records(""))
+    return test, seconds
+
+
+def _counted(test: Any, stage: Any, batch: Sequence[Any], state: Any) -> None:
+    test.take(batch, stage.ruleset(state))
+
+
+def _print(count: int, cost: float, shown: list[dict[str, Any]], changes: dict[str, Any] | None) -> None:
+    out.print(f"{count:,} events, {cost:.1f} µs an event for all rules\n")
+    has_truth = any(one["labelled"] for one in shown)
+    heads = [
+        "rule",
+        "#alerts",
+        "#a day",
+        "keys with most",
+        "#unknown",
+        *(["#precision", "#recall"] if has_truth else []),
+        "why none",
+    ]
+    out.print(table(heads, [_row(one, has_truth) for one in shown]))
+    for one in shown:
+        if one["by_day"]:
+            out.print(f"\n[bold]{escape(one['rule'])}[/bold] {clock(one['first'])} to {clock(one['last'])}")
+            most = max(one["by_day"].values())
+            for day, alerts in list(one["by_day"].items())[-14:]:
+                out.print(f"  {day} {'█' * max(1, round(40 * alerts / most))} {alerts:,}")
+        for name, share in one["overlap"].items():
+            out.print(f"  [dim]of keys and hours, {share:.0%} are shared with {escape(name)}[/dim]")
+    for name, change in (changes or {}).items():
+        new, old = change["only_new"], change["only_old"]
+        out.print(f"\n{escape(name)}: {len(new):,} alerts only now, {len(old):,} only before")
+        for sign, ids in (("+", new), ("-", old)):
+            for id in ids[:5]:
+                out.print(f"  {sign} {escape(id)}")
+    if changes == {}:
+        out.print("\nThe other file's rules alert on the same events.")
+
+
+def _row(one: dict[str, Any], has_truth: bool) -> list[Any]:
+    days = max(1, len(one["by_day"]))
+    keys = ", ".join(f"{key} ({count})" for key, count in list(one["keys"].items())[:3])
+    unknown = f"{one['unknown'] / one['events']:.0%}" if one["events"] else "–"
+    quality = (
+        [None if one[name] is None else f"{one[name]:.0%}" for name in ("precision", "recall")] if has_truth else []
+    )
+    return [
+        escape(one["rule"]),
+        one["alerts"],
+        f"{one['alerts'] / days:.1f}",
+        escape(keys),
+        unknown,
+        *quality,
+        escape(one["verdict"]),
+    ]
