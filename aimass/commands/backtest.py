@@ -44,16 +44,17 @@ def backtest(
     from aimass.rules.backtest import compared
 
     (pipeline,) = load([file])
-    chosen = _chosen(rules_of(pipeline), rules)
+    every, chosen = _chosen(rules_of(pipeline), rules)
     parts = [from_file(pipeline, events)] if events is not None else _read(settings, pipeline.name, from_)
     label = _truth(truth)
-    test, seconds = _run(pipeline, chosen, parts, label)
+    test, seconds = _run(pipeline, every, chosen, parts, label)
     shown = [one.facts(test.tallies.values()) for one in test.tallies.values()]
     changes = None
     if against is not None:
         (old,) = load([against])
-        before = [one for one in rules_of(old) if not rules or one.name in rules]
-        changes = compared(test, _run(old, before, parts, label)[0])
+        mine = rules_of(old)
+        before, wanted = _chosen(mine, [one.name for one in mine if not rules or one.name in rules])
+        changes = compared(test, _run(old, before, wanted, parts, label)[0])
     count = sum(map(len, parts))
     cost = seconds / count * 1e6 if count else 0.0
     if as_json:
@@ -70,13 +71,14 @@ def _read(settings: Settings, pipeline: str, from_: From) -> list[list[Any]]:
     return asyncio.run(read())
 
 
-def _chosen(rules: Sequence[Any], names: Sequence[str]) -> list[Any]:
+def _chosen(rules: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """Return all rules that are not over, as if they were live, and those of them that are asked for."""
     known = [rule.name for rule in rules]
     for name in names:
         if name not in known:
             raise ClientError(f"no rule is named {name!r}{meant(name, known)}.")
-    chosen = [rule for rule in rules if not names or rule.name in names]
-    return [msgspec.structs.replace(rule, mode="live", alert=True) for rule in chosen]
+    every = [msgspec.structs.replace(rule, mode="live", alert=True) for rule in rules if rule.mode != "retired"]
+    return every, [rule for rule in every if not names or rule.name in names]
 
 
 def _truth(path: str | None) -> Callable[[Prediction], bool | None]:
@@ -96,21 +98,31 @@ def _truth(path: str | None) -> Callable[[Prediction], bool | None]:
     return label
 
 
-def _run(pipeline: Any, rules: Sequence[Any], parts: Sequence[Sequence[Any]], label: Any) -> tuple[Any, float]:
+def _run(
+    pipeline: Any, rules: Sequence[Any], counted: Sequence[Any], parts: Sequence[Sequence[Any]], label: Any
+) -> tuple[Any, float]:
     from aimass.memory import run_stage
     from aimass.pipeline.compile import decide_stage
     from aimass.rules.backtest import Backtest
 
-    test, seconds = Backtest(rules, label), 0.0
+    test, seconds = Backtest(counted, label), 0.0
+    alerts: list[Any] = []
     for part in parts:
         stage = decide_stage(pipeline, rules)
         history = [one for one in part if type(one) is Prediction]  # the file's rules, not those of then
         cuts = range(500, len(history), 500)
         started = time.process_time()
-        done, _ = run_stage(stage, history, cuts=cuts, after=partial(_counted, test, stage))
+        done, _ = run_stage(stage, history, cuts=cuts, until=_end(rules, history), after=partial(_counted, test, stage))
         seconds += time.process_time() - started
-        test.alerts(done.records(""))
+        alerts += done.records("")
+    test.alerts(alerts)
     return test, seconds
+
+
+def _end(rules: Sequence[Any], history: Sequence[Prediction]) -> float | None:
+    """Return until when time goes on after the last event: so that absences that began are told."""
+    spans = [getattr(rule.when, "within_s", 0.0) for rule in rules]
+    return max((one.time for one in history), default=0.0) + 2 * max(spans) if any(spans) else None
 
 
 def _counted(test: Any, stage: Any, batch: Sequence[Any], state: Any) -> None:
@@ -118,7 +130,7 @@ def _counted(test: Any, stage: Any, batch: Sequence[Any], state: Any) -> None:
 
 
 def _print(count: int, cost: float, shown: list[dict[str, Any]], changes: dict[str, Any] | None) -> None:
-    out.print(f"{count:,} events, {cost:.1f} µs an event for all rules\n")
+    out.print(f"{count:,} events, {cost:.1f} µs an event for all rules and the counting\n")
     has_truth = any(one["labelled"] for one in shown)
     heads = [
         "rule",
@@ -149,7 +161,7 @@ def _print(count: int, cost: float, shown: list[dict[str, Any]], changes: dict[s
 
 
 def _row(one: dict[str, Any], has_truth: bool) -> list[Any]:
-    days = max(1, len(one["by_day"]))
+    days = max(1, one["days"])
     keys = ", ".join(f"{key} ({count})" for key, count in list(one["keys"].items())[:3])
     unknown = f"{one['unknown'] / one['events']:.0%}" if one["events"] else "–"
     quality = (

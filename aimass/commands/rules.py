@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from aimass.commands.control import send
 from aimass.commands.kafka import find_kafka
 from aimass.commands.pipelines import load
 from aimass.commands.tail import clock
-from aimass.errors import BadEvent, ClientError
+from aimass.errors import BadEvent, ClientError, WorldFault
 from aimass.records import RuleChange
 from aimass.settings import Settings, kafka_options
 
@@ -77,7 +76,7 @@ def show_all(settings: Settings, file: Path, *, as_json: bool) -> int:
     from aimass.rules.ruleset import changed
 
     (pipeline,) = load([file])
-    mine, changes = rules_of(pipeline), _changes(settings, pipeline.name)
+    mine, changes = rules_of(pipeline), _seen(settings, pipeline.name)
     rules = changed(mine, [one.rule for one in changes])
     origin = {one.rule.name: one for one in changes}
     if as_json:
@@ -109,7 +108,7 @@ def show(settings: Settings, file: Path, name: str, *, as_json: bool) -> int:
     from aimass.rules.ruleset import changed
 
     (pipeline,) = load([file])
-    mine, changes = rules_of(pipeline), _changes(settings, pipeline.name)
+    mine, changes = rules_of(pipeline), _seen(settings, pipeline.name)
     rule = _named(changed(mine, [one.rule for one in changes]), name)
     own = [one for one in changes if one.rule.name == name]
     if as_json:
@@ -125,8 +124,8 @@ def show(settings: Settings, file: Path, name: str, *, as_json: bool) -> int:
         by = f"by {escape(one.by or '?')}: {escape(one.why)}"
         out.print(f"  {clock(one.time)} version {one.rule.version}, {one.rule.mode}, {by}")
     file_rule = next((one for one in mine if one.name == name), None)
-    if file_rule is not None and differences(rule, file_rule):
-        out.print("  the file differs: " + escape("; ".join(differences(rule, file_rule))) + " (`aimass rules apply`)")
+    if file_rule is not None and _told(rule, file_rule):
+        out.print("  the file differs: " + escape("; ".join(_told(rule, file_rule))) + " (`aimass rules apply`)")
     return 0
 
 
@@ -179,6 +178,7 @@ def apply(
 ) -> int:
     """Bring rules of a file, which passed their tests, into force; those that are so already are left out."""
     from aimass.pipeline.compile import rules_of
+    from aimass.rules.lint import lint
 
     if not names and not all_:
         raise ClientError("which rules? Name them, or give --all.")
@@ -189,8 +189,11 @@ def apply(
     sent = 0
     for rule in mine if all_ else [_named(mine, name) for name in names]:
         old = last.get(rule.name)
-        if old is not None and old.mode == rule.mode and not differences(old, rule):
+        if old is not None and not _told(old, rule):
             continue
+        wrong = [one.what for one in lint(rule) if one.level == "error"]
+        if wrong:
+            raise ClientError(f"{rule.name}: {wrong[0]}: see `aimass rules check {file}`.")
         version = max(rule.version, 2 if old is None else old.version + 1)
         _announce(old, rule, version)
         sent += 1
@@ -203,11 +206,14 @@ def apply(
     return 0
 
 
+def _told(old: Rule, new: Rule) -> list[str]:
+    """Return what differs, the mode too."""
+    return differences(old, new) + ([f"mode: {old.mode} → {new.mode}"] if old.mode != new.mode else [])
+
+
 def _announce(old: Rule | None, rule: Rule, version: int) -> None:
     """Say what a change changes, and what it leaves."""
-    told = ["as the file has it"] if old is None else differences(old, rule)
-    if old is not None and old.mode != rule.mode:
-        told.append(f"mode: {old.mode} → {rule.mode}")
+    told = ["as the file has it"] if old is None else _told(old, rule)
     out.print(f"[bold]{escape(rule.name)}[/bold] version {version}: {escape('; '.join(told))}")
     if old is None:
         out.print("  keeps what it remembers of all that it asks as before")
@@ -272,15 +278,22 @@ def _named(rules: Iterable[Rule], name: str) -> Rule:
 
 
 def _send(settings: Settings, pipeline: str, rule: Rule, why: str, by: str | None) -> None:
-    send(settings, pipeline, rule.name, {"rule": rule, "by": by or getpass.getuser(), "why": why})
+    from aimass.commands.alerts import login
+
+    send(settings, pipeline, rule.name, {"rule": rule, "by": by or login(), "why": why})
 
 
 def _changes(settings: Settings, pipeline: str) -> list[Change]:
-    """Return the changes of rules that the control topic holds; none when there is no Kafka, or no such topic."""
+    """Return the changes of rules that the control topic holds, the first first."""
+    return asyncio.run(_read(find_kafka(settings), pipeline))
+
+
+def _seen(settings: Settings, pipeline: str) -> list[Change]:
+    """Return the changes as far as they can be seen: none when no Kafka answers, and say so."""
     try:
-        return asyncio.run(_read(find_kafka(settings), pipeline))
-    except ClientError:
-        err.print("[dim]no Kafka here: these are the rules of the file[/dim]")
+        return _changes(settings, pipeline)
+    except (ClientError, WorldFault):
+        err.print("[dim]no Kafka answers: these are the rules of the file[/dim]")
         return []
 
 

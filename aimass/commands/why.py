@@ -65,17 +65,31 @@ def explained(pipeline: Any, part: list[Any], id: str, rule: str | None = None) 
     stage = decide_stage(pipeline, rules_of(pipeline))
     before, state = run_stage(stage, history)
     done, state = run_stage(stage, [*history, event], cuts=[len(history)])
-    alerts = done.records("")[len(before.records("")) :]
-    running = {one.rule: one for one in before.records("") if type(one) is Alert}
+    told = [one for topic in ("", "shadow") for one in done.records(topic)]
+    earlier = [one for topic in ("", "shadow") for one in before.records(topic)]
+    known = {(one.id, one.state) for one in earlier}
+    alerts = [one for one in told if (one.id, one.state) not in known]
+    running: dict[str, Alert] = {}
+    for one in earlier:
+        if one.state == "resolved":
+            running.pop(one.rule, None)
+        else:
+            running.setdefault(one.rule, one)
     rules = stage.ruleset(state)
     names = [one.rule.name for one in rules.asked]
-    if rule is not None and rule not in names:
-        raise ClientError(f"no rule that is asked is named {rule!r}{meant(rule, names)}.")
+    others = [one for one in rules_of(pipeline) if one.name not in names]
+    if rule is not None and rule not in (*names, *(one.name for one in others)):
+        raise ClientError(f"no rule is named {rule!r}{meant(rule, names)}.")
     said = [
         _of(level, one, event, state, alerts, running)
         for level in rules.levels
         for one in [*level.plain, *(asked for asked, _, _ in level.patterns)]
         if rule in (None, one.rule.name)
+    ]
+    said += [
+        {"rule": one.name, "mode": one.mode, "when": one.text, "outcome": f"not asked: it is {one.mode}", "lines": []}
+        for one in others
+        if rule in (None, one.name)
     ]
     return {"event": event.id, "key": event.key, "time": event.time, "rules": said}
 
@@ -114,7 +128,9 @@ def _outcome(rule: Any, fired: list[Any], is_true: bool, last: Any) -> str:
     if fired:
         return f"{fired[0].state}: {fired[0].id}"
     if is_true:
-        since = "" if last is None else f" since {clock(last.time)} ({last.episode or last.id})"
+        if last is not None and last.state == "pending" and rule.hold_s > 0:
+            return f"pending since {clock(last.time)}: it must hold for {rule.hold_s:g} s"
+        since = "" if last is None else f" since {clock(last.time)} ({last.id})"
         return f"true, and no new alert: its episode goes on{since}"
     return "did not fire"
 
@@ -126,7 +142,7 @@ def _print(one: dict[str, Any]) -> None:
     out.print(f"\n[bold]{escape(one['rule'])}[/bold] [{colour}]{escape(one['outcome'])}[/{colour}]")
     for line in one["lines"]:
         out.print(f"  {escape(line)}")
-    if one["nearest"] and len(one["lines"]) > 1:
+    if one.get("nearest") and len(one["lines"]) > 1:
         out.print("  it would have needed:")
         for line in one["nearest"]:
             out.print(f"    {escape(line)}")

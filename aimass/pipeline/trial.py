@@ -11,6 +11,7 @@ import msgspec
 from aimass import codec
 from aimass.memory import run_stage
 from aimass.records import Alert, Anomaly, Estimate, Prediction, Source
+from aimass.rules.backtest import begun
 from aimass.rules.document import Rule
 from aimass.rules.syntax import Pattern
 from aimass.rules.tokens import seconds
@@ -74,9 +75,7 @@ def firings(rule: Rule, events: tuple[Prediction, ...]) -> Iterator[Alert]:
     tick = max(1.0, min(rule.cooldown_s, span or rule.cooldown_s) / 8)
     until = max((one.time for one in events), default=BEGIN) + span + rule.cooldown_s + 2 * tick
     out, _ = run_stage(DecideStage("trial", [live], tick_s=tick), events, until=until)
-    for alert in out.records(""):
-        if type(alert) is Alert and alert.state == "firing" and alert.episode is None:
-            yield alert
+    yield from begun(out.records(""))
 
 
 def read_trial(test: Mapping[str, Any]) -> Trial:

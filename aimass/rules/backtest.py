@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from aimass.records import Alert, Prediction
 from aimass.rules.columns import Column, Truths
 from aimass.rules.document import Rule
+from aimass.rules.lint import state_bytes
 from aimass.rules.ruleset import Level, Ruleset
 from aimass.rules.syntax import Any_, Binary, Pattern
 from aimass.rules.write import text
 
-_HOUR = 3600.0
+_HOUR, _DAY = 3600.0, 86_400.0
 
 
 def parts(rule: Rule) -> list[Any_]:
@@ -65,7 +64,10 @@ class Tally:
     judged
         How many of the alerts are on events with a label.
     found, labelled
-        On how many of the events that are labelled true the rule was true; and how many these are.
+        On how many of the events that are labelled true the rule was true (or its alerts spoke of them, for a
+        pattern); and how many these are.
+    days
+        The days that had events.
     """
 
     rule: Rule
@@ -79,6 +81,7 @@ class Tally:
     judged: int = 0
     found: int = 0
     labelled: int = 0
+    days: set[int] = field(default_factory=set)
 
     def ask(self, truths: Truths, labels: Sequence[bool | None]) -> None:
         """Count a batch."""
@@ -104,9 +107,7 @@ class Tally:
     def alert(self, alert: Alert, labels: Mapping[str, bool]) -> None:
         """Count an alert that began an episode."""
         self.alerts.append(alert)
-        steps = [one.get("id", "") for one in alert.evidence.values() if isinstance(one, dict)]
-        names = [alert.id.removesuffix(f"-{self.rule.name}"), *steps]
-        known = [labels[name] for name in names if name in labels]
+        known = [labels[name] for name in _spoken_of(alert) if name in labels]
         if known:
             self.judged += 1
             self.right += any(known)
@@ -151,6 +152,8 @@ class Tally:
             "true": self.true,
             "alerts": len(self.alerts),
             "verdict": self.verdict,
+            "days": len(self.days),
+            "bytes_per_key": state_bytes(self.rule),
             "by_day": dict(sorted(days.items())),
             "keys": dict(sorted(keys.items(), key=lambda one: (-one[1], one[0]))[:10]),
             "met": dict(self.met),
@@ -162,6 +165,22 @@ class Tally:
             "labelled": self.labelled,
             "overlap": {name: share for name, share in overlaps.items() if share > 0},
         }
+
+
+def begun(alerts: Iterable[Alert]) -> Iterator[Alert]:
+    """Yield the first alert of each episode that fires: one that had to hold was pending before."""
+    seen: set[tuple[str, str]] = set()
+    for alert in alerts:
+        episode = alert.rule, alert.episode or alert.id
+        if type(alert) is Alert and alert.state == "firing" and episode not in seen:
+            seen.add(episode)
+            yield alert
+
+
+def _spoken_of(alert: Alert) -> list[str]:
+    """Return the ids of the events that an alert speaks of."""
+    steps = [one.get("id", "") for one in alert.evidence.values() if isinstance(one, dict)]
+    return [alert.id.removesuffix(f"-{alert.rule}"), *steps]
 
 
 def overlap(one: Tally, other: Tally) -> float:
@@ -177,7 +196,7 @@ class Backtest:
     Parameters
     ----------
     rules
-        The rules, as if all of them were live.
+        The rules that are counted; others may be asked beside them, for their tags.
     label
         Returns what the truth says of an event; ``None`` where it says nothing.
     """
@@ -194,12 +213,17 @@ class Backtest:
             return
         labels = [self._label(one) for one in asked]
         self._labels.update((one.id, label) for one, label in zip(asked, labels, strict=True) if label is not None)
+        days = {int(one.time // _DAY) for one in asked}
+        for tally in self.tallies.values():
+            tally.days |= days
         for level in rules.levels:
             self._count(level, labels)
 
     def _count(self, level: Level, labels: Sequence[bool | None]) -> None:
         for one, truths in zip(level.plain, level.truths, strict=False):
-            tally = self.tallies[one.rule.name]
+            tally = self.tallies.get(one.rule.name)
+            if tally is None:
+                continue
             tally.ask(truths, labels)
             for node in parts(one.rule):
                 left = (
@@ -209,17 +233,28 @@ class Backtest:
         for one, _, first in level.patterns:
             pattern = one.rule.when
             assert isinstance(pattern, Pattern)
-            tally = self.tallies[one.rule.name]
-            tally.ask(np.zeros(len(labels), np.int8), [None] * len(labels))
+            tally = self.tallies.get(one.rule.name)
+            if tally is None:
+                continue
+            tally.seen += len(labels)
             for step, truths in zip(pattern.steps, level.truths[first:], strict=False):
                 if not step.is_absent:
                     tally.met[text(step.when)] += int((truths != 0).sum())
 
-    def alerts(self, alerts: Iterable[Alert]) -> None:
-        """Count the alerts of all events."""
-        for alert in alerts:
-            if alert.state == "firing" and alert.episode is None:
+    def alerts(self, alerts: Sequence[Alert]) -> None:
+        """Count the alerts of all events, once they are all there."""
+        for alert in begun(alerts):
+            if alert.rule in self.tallies:
                 self.tallies[alert.rule].alert(alert, self._labels)
+        for name, tally in self.tallies.items():
+            if isinstance(tally.rule.when, Pattern):
+                tally.labelled, tally.found = self._covered([one for one in alerts if one.rule == name])
+
+    def _covered(self, alerts: Sequence[Alert]) -> tuple[int, int]:
+        """Return how many events are labelled true, and how many of these some alerts speak of."""
+        told = {name for alert in alerts for name in _spoken_of(alert)}
+        wanted = [name for name, label in self._labels.items() if label]
+        return len(wanted), sum(name in told for name in wanted)
 
 
 def compared(new: Backtest, old: Backtest) -> dict[str, dict[str, list[str]]]:

@@ -110,6 +110,28 @@ def test_why_tells_what_fired_and_what_stood_in_the_way(files, capsys):
     assert "matched so far: shop.events-0-1" in printed.out
 
 
+def test_why_tells_of_rules_in_shadow_in_draft_and_of_those_that_must_hold(files, capsys):
+    pipeline, events = files
+    text = PIPELINE.replace('name = "pair"', 'name = "pair"\nmode = "shadow"')
+    text += '[[rule]]\nname = "draft"\nwhen = "amount > 1"\nmode = "draft"\n'
+    text += '[[rule]]\nname = "held"\nwhen = "amount > 0"\nhold = "1h"\ncooldown = "2h"\n'
+    pipeline.write_text(text)
+    _, printed = said(capsys, "why", pipeline, "shop.events-0-4", "--file", events, "--json")
+    outcomes = {one["rule"]: one["outcome"] for one in json.loads(printed.out)["rules"]}
+    assert outcomes["pair"] == "in shadow: it would fire"
+    assert outcomes["draft"] == "not asked: it is draft"
+    assert outcomes["held"].startswith("pending since 2023-11-14")
+
+
+def test_an_absence_that_began_in_a_file_is_told(files, capsys):
+    pipeline, events = files
+    pipeline.write_text(
+        PIPELINE + "[[rule]]\nname = \"left\"\nwhen = \"type == 'add' then not type == 'x' within 1h\"\n"
+    )
+    _, printed = said(capsys, "backtest", pipeline, "--file", events, "--rule", "left", "--json")
+    assert [one["alerts"] for one in json.loads(printed.out)["rules"]] == [1]
+
+
 def test_an_event_or_rule_that_is_not_there_is_told(files, capsys):
     pipeline, events = files
     code, printed = said(capsys, "why", pipeline, "nope", "--file", events)

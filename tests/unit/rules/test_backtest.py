@@ -74,6 +74,25 @@ def test_rules_that_alert_on_the_same_overlap():
     assert tallies["high"].facts(tallies.values())["overlap"] == {"higher": 1.0}
 
 
+def test_a_rule_that_must_hold_fires_when_it_has_held():
+    held = rule("held", "x > 5", hold_s=400.0, cooldown_s=1000.0)
+    (alert,) = ran([held], SCRIPT[2:4]).tallies["held"].alerts
+    assert alert.time == 1e6 + 500
+
+
+def test_a_pattern_is_measured_by_the_events_that_its_alerts_speak_of():
+    tally = ran([rule("pair", "a: x > 5 then b: x > 5 within 10m")], SCRIPT, label=labelled).tallies["pair"]
+    assert (tally.found, tally.labelled, tally.right, tally.judged) == (1, 3, 1, 1)
+
+
+def test_rules_beside_those_that_are_counted_give_their_tags():
+    rules = [rule("seen", "x > 5", tag="seen"), rule("again", 'tagged("seen")')]
+    test, stage = Backtest(rules[1:]), DecideStage("p", rules, tick_s=1.0)
+    out, _ = run_stage(stage, SCRIPT, after=lambda batch, state: test.take(batch, stage.ruleset(state)))
+    test.alerts(out.records(""))
+    assert [len(one.alerts) for one in test.tallies.values()] == [1]
+
+
 def test_two_versions_are_compared_by_their_alerts():
     new, old = (ran([rule("high", text)], SCRIPT) for text in ("x > 8.5", "x > 5"))
     assert compared(new, old) == {"high": {"only_new": [], "only_old": ["t-0-3-high"]}}
