@@ -495,7 +495,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False, tag="delivery", omit_defau
     key
         The receiver and the notification's id: the topic is compacted by it.
     outcome
-        ``sent``, ``retrying``, ``failed`` (no more attempts), ``refused`` (the guard), or ``requested`` (redeliver).
+        ``sending`` (an attempt is made, and may have arrived), ``sent``, ``retrying``, ``failed`` (no more attempts),
+        ``refused`` (the guard), or ``requested`` (redeliver).
     attempt
         Counts from 1.
     status

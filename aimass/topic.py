@@ -26,7 +26,7 @@ class Topic:
     partitions
         How many partitions to create it with; ``None`` takes the number of the topic it follows.
     retention
-        How long records are kept (:data:`FOREVER`: for good). Compacted topics ignore it.
+        How long records are kept (:data:`FOREVER`: for good). Topics that are only compacted ignore it.
     cleanup
         Kafka's clean-up policy.
     config
@@ -45,7 +45,7 @@ class Topic:
     record: Any = None
     partitions: int | None = None
     retention: timedelta = FOREVER
-    cleanup: Literal["delete", "compact"] = "delete"
+    cleanup: Literal["delete", "compact", "compact,delete"] = "delete"
     config: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, pipeline: str) -> Topic:
@@ -55,7 +55,7 @@ class Topic:
     def settings(self) -> dict[str, str]:
         """Return the settings to create the topic with, by Kafka's names."""
         settings: dict[str, str] = {"cleanup.policy": self.cleanup}
-        if self.cleanup == "delete":
+        if self.cleanup != "compact":
             keep = -1 if self.retention == FOREVER else int(self.retention.total_seconds() * 1000)
             settings["retention.ms"] = str(keep)
         return {**settings, **self.config}

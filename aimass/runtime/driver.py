@@ -173,8 +173,11 @@ class ChunkConsumer(Consumer):
     # -- what Faust asks of a consumer --------------------------------------------------------------------------------
 
     async def subscribe(self, topics: Iterable[str]) -> None:
-        """Join the group for these topics."""
-        self.kafka.subscribe(topics=sorted(topics), listener=_Rebalances(self))
+        """Join the group for these topics; an application without agents, which only delivers, has none."""
+        if names := sorted(topics):
+            self.kafka.subscribe(topics=names, listener=_Rebalances(self))
+        else:
+            await self.on_partitions_assigned(set())  # no group will say so
 
     def ack(self, message: Any) -> bool:
         """Nothing to acknowledge: the offset is in the transaction."""
