@@ -145,6 +145,8 @@ class Layout:
         return [(topic.name, count, topic.settings()) for topic, count in logs]
 
 
+#: How often NOTIFY commits where nobody is told: people who look at alerts do not look more often.
+_UNTOLD_S = 1.0
 _SIDES = {
     "score": ("anomalies", "drifts", "evaluations"),
     "decide": ("shadow", "reviews", "recommendations", "outcomes"),
@@ -200,6 +202,7 @@ def build(
             deadletters=dead,
             changelog=partial(_changelog, layout, agent),
             lateness_s=0.0 if agent == "notify" else pipeline.time.lateness,
+            rest_s=_UNTOLD_S if agent == "notify" and not pipeline.receivers else 0.0,
         )
         attach = _ATTACH.get(agent, collect_events.attach)
         attach(engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))

@@ -158,7 +158,8 @@ def decide_stage(pipeline: Pipeline, rules: Sequence[Rule]) -> DecideStage:
     """Return what asks these rules, in place of the file's, as the pipeline would."""
     words = words_of(pipeline)
     recommenders = [(Recommender(one.spec(pipeline.name)), _conditions(one, words)) for one in pipeline.recommends]
-    spans = [rule.cooldown_s for rule in rules] + [rule.when.within_s for rule in rules if type(rule.when) is Pattern]
+    spans = [4 * rule.cooldown_s for rule in rules]  # that an episode is over may be noticed a little later
+    spans += [rule.when.within_s for rule in rules if type(rule.when) is Pattern]
     spans += [recommender.tick_s * 8 for recommender, _ in recommenders]
     return DecideStage(
         pipeline.name,

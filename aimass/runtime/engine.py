@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from faust.types import TP
@@ -48,6 +48,8 @@ class Wiring:
         The name of the changelog topic of an input topic.
     lateness_s
         How far behind the newest event others may still come.
+    rest_s
+        The least time between two commits, where nobody waits for what they bring.
     """
 
     stage: Callable[[], Stage]
@@ -56,6 +58,7 @@ class Wiring:
     deadletters: Channel
     changelog: Callable[[str], str]
     lateness_s: float = 0.0
+    rest_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -191,7 +194,8 @@ class Engine:
         labels = (self.pipeline, runtime.agent)
         make = self._maker(tp, runtime)
         reader = cast(Reader, self.app.consumer)
-        return Lane(tp, labels, make, reader, self._pace, self._metrics, self.fail, self._writes_ticks)
+        pace = replace(self._pace, rest_s=runtime.wiring.rest_s)
+        return Lane(tp, labels, make, reader, pace, self._metrics, self.fail, self._writes_ticks)
 
     def _maker(self, tp: TP, runtime: StageRuntime) -> Callable[[], Partition]:
         wiring = runtime.wiring

@@ -56,12 +56,15 @@ class Pace:
         Fetched records at which fetching pauses; it goes on at half of it.
     slice_records
         The most records taken before other tasks get a turn; heavy stages take fewer.
+    rest_s
+        The least time between two commits, where nobody waits for what they bring.
     """
 
     interval_s: float = 0.1
     max_pending: int = 20_000
     max_buffered: int = 16_000
     slice_records: int = 1_000
+    rest_s: float = 0.0
 
 
 class Lane:
@@ -273,7 +276,7 @@ class Lane:
         if partition.pending >= self._pace.max_pending:
             return 0.0
         rest = min(self._commit_s, self._pace.interval_s) if self._caught_up() else self._pace.interval_s
-        return self._last_commit + rest - time.monotonic()
+        return self._last_commit + max(rest, self._pace.rest_s) - time.monotonic()
 
     def _caught_up(self) -> bool:
         """Whether everything that Kafka had at the last fetch has been taken."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aimass.codec import encode
 from aimass.records import Alert, Command, Prediction, RuleChange
 from aimass.rules.columns import Truths
 from aimass.rules.document import SEVERITIES, Rule
@@ -226,35 +227,20 @@ class DecideStage:
 
     def _tell(self, asked: Asked, alert: Alert, out: Outputs) -> None:
         """Bring an alert to where the rule's mode and its actions want it."""
-        rule = asked.rule
+        rule, is_firing = asked.rule, alert.state == "firing"
         if rule.mode == "shadow":
             out.emit(alert, to="shadow")
             return
-        if rule.alert:
-            out.emit(alert)
-            out.emit(alert, to="signals")
-        elif rule.notify and alert.state == "firing":
+        if not rule.alert and rule.notify and is_firing:
             out.emit(msgspec.structs.replace(alert, state="notice"), to="signals")
-        if alert.state == "firing":
-            if rule.review:
-                out.emit(alert, to="reviews")
-            if rule.emit in self._emits:
-                out.emit(alert, to=rule.emit)
-
-
-def _order(one: tuple[Level, Firing]) -> tuple[int, int]:
-    return one[1].seen_at, one[1].asked.place
-
-
-def _give(one: Firing, sight: Sight, tags: list[Given], pins: list[Given]) -> None:
-    """Note the tag and the items that a rule gives to the key of an event."""
-    rule = one.asked.rule
-    if not one.is_met or rule.mode != "live":
-        return
-    time = sight.predictions[one.seen_at].time if one.match is None else one.match.time
-    if rule.tag is not None:
-        tags.append(Given(one.seen_at, rule.tag, time + rule.tag_s, rule.name))
-    pins += [Given(one.seen_at, item, time + rule.recommend_s, rule.name) for item in rule.recommend]
+        places = ["", "signals"] if rule.alert else []
+        if is_firing:
+            places += ["reviews"] if rule.review else []
+            places += [rule.emit] if rule.emit in self._emits and rule.emit is not None else []
+        if places:
+            keys, values = (alert.key.encode(),), (encode(alert),)
+            for place in places:
+                out.emit_encoded(keys, values, to=place)
 
 
 def _alert(
