@@ -243,6 +243,21 @@ class DecideStage:
                 out.emit_encoded(keys, values, to=place)
 
 
+def _order(one: tuple[Level, Firing]) -> tuple[int, int]:
+    return one[1].seen_at, one[1].asked.place
+
+
+def _give(one: Firing, sight: Sight, tags: list[Given], pins: list[Given]) -> None:
+    """Note the tag and the items that a rule gives to the key of an event."""
+    rule = one.asked.rule
+    if not one.is_met or rule.mode != "live":
+        return
+    time = sight.predictions[one.seen_at].time if one.match is None else one.match.time
+    if rule.tag is not None:
+        tags.append(Given(one.seen_at, rule.tag, time + rule.tag_s, rule.name))
+    pins += [Given(one.seen_at, item, time + rule.recommend_s, rule.name) for item in rule.recommend]
+
+
 def _alert(
     asked: Asked, event: Prediction, phase: str, episode: Any, severity: str, cause: str, told: dict[str, Any]
 ) -> Alert:

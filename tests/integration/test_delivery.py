@@ -1,4 +1,4 @@
-"""Alerts told to a server on loopback: signed, once where nothing fails, again with the same id where something does."""
+"""Alerts told to a server on loopback: signed, once where nothing fails, again with the same id where it does."""
 
 from __future__ import annotations
 
