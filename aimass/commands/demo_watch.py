@@ -59,7 +59,7 @@ async def watch(settings: Settings, pipeline: str, source: str, seen: Seen) -> N
 
 def _alerted(seen: Seen, message: Message, now: float) -> None:
     alert = message.record
-    if not isinstance(alert, Alert):
+    if not isinstance(alert, Alert) or alert.state != "firing":
         return
     seen.alerts[alert.id] = alert
     seen.alerted_at[alert.id] = ((alert.source.partition, alert.source.offset), now)
