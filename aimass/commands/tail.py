@@ -119,8 +119,8 @@ def describe(record: Any) -> str:
     match record:
         case Alert():
             colour = _COLOURS.get(record.severity, "magenta")
-            state = "" if record.state == "firing" else f" {escape(record.state)}"
-            return f"[{colour}]{escape(record.severity)}[/{colour}] {escape(record.rule)}{state}: {escape(record.cause)}"
+            name = record.rule if record.state == "firing" else f"{record.rule} {record.state}"
+            return f"[{colour}]{escape(record.severity)}[/{colour}] {escape(name)}: {escape(record.cause)}"
         case Prediction():
             return " ".join(_anomalies(record) + _estimates(record)) + f" [dim]{_preview(bytes(record.data))}[/dim]"
         case Event():
