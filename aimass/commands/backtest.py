@@ -25,6 +25,7 @@ from aimass.records import Prediction
 from aimass.rules.suggest import meant
 from aimass.settings import Settings
 
+_SAMPLE = 1000
 _TRUE = (True, 1, "1", "true", "yes")
 
 
@@ -48,7 +49,11 @@ def backtest(
     parts = [from_file(pipeline, events)] if events is not None else _read(settings, pipeline.name, from_)
     label = _truth(truth)
     test, seconds = _run(pipeline, every, chosen, parts, label)
-    shown = [one.facts(test.tallies.values()) for one in test.tallies.values()]
+    costs = _costs(chosen, parts)
+    shown = [
+        {**one.facts(test.tallies.values()), "us_per_event": costs.get(one.rule.name, 0.0)}
+        for one in test.tallies.values()
+    ]
     changes = None
     if against is not None:
         (old,) = load([against])
@@ -119,6 +124,27 @@ def _run(
     return test, seconds
 
 
+def _costs(rules: Sequence[Any], parts: Sequence[Sequence[Any]]) -> dict[str, float]:
+    """Return what each rule costs alone, in µs an event: asked of a sample, whose events are decoded before."""
+    from aimass.memory import MemoryState
+    from aimass.rules.ruleset import Ruleset
+    from aimass.rules.sight import Sight
+
+    sample = [one for part in parts for one in part if type(one) is Prediction][: 2 * _SAMPLE]
+    costs = {}
+    for rule in rules:
+        alone, state = Ruleset([rule]), MemoryState()
+        for batch in (sample[:_SAMPLE], sample[_SAMPLE:]):  # the first warms up, unless it is all there is
+            sight = Sight(batch)
+            if not batch or not sight.data:
+                continue
+            started = time.process_time()
+            for level in alone.levels:
+                level.ask(sight, state)
+            costs[rule.name] = round((time.process_time() - started) / len(batch) * 1e6, 2)
+    return costs
+
+
 def _end(rules: Sequence[Any], history: Sequence[Prediction]) -> float | None:
     """Return until when time goes on after the last event: so that absences that began are told."""
     spans = [getattr(rule.when, "within_s", 0.0) for rule in rules]
@@ -138,6 +164,7 @@ def _print(count: int, cost: float, shown: list[dict[str, Any]], changes: dict[s
         "#a day",
         "keys with most",
         "#unknown",
+        "#µs",
         *(["#precision", "#recall"] if has_truth else []),
         "why none",
     ]

@@ -203,7 +203,8 @@ class Courier:
             await asyncio.wait(busy, timeout=grace_s)
         for task in tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        writing = [line.writing for line in self.lines.values() if line.writing is not None]
+        await asyncio.gather(*tasks.values(), *writing, return_exceptions=True)
 
     async def _serve(self, name: str) -> None:
         line = self.lines[name]
@@ -211,6 +212,7 @@ class Courier:
             line.news.clear()
             while line.items and await self._deliver(self._receivers[name], line, line.items[0]):
                 line.done()
+            await line.settled()
             if not self._stopping:
                 await line.news.wait()
 
@@ -241,11 +243,13 @@ class Courier:
             if line.is_gone:
                 done = replace(base, outcome="failed", error="the receiver said 410 Gone before")
             else:
-                await self._write(base)  # first: whoever comes after a crash then knows that it may have been sent
+                # First: whoever comes after a crash then knows that it may have been sent.
+                await asyncio.gather(self._write(base), line.settled())
                 secrets = self._secrets.get(receiver.name, Secrets())
                 answer = await self._channels.attempt(receiver, secrets, one, now=base.time, attempt=base.attempt)
                 done = self._judged(base, answer, line, tries)
-            await self._write(done)
+            line.writing = asyncio.ensure_future(self._book.write(done))  # in order before what is written next
+            self._ledger.note(done)
             return done
         finally:
             line.is_busy = False
@@ -281,6 +285,7 @@ class Courier:
         """Wait, until the time is up or somebody asks."""
         if seconds <= 0 or self._stopping:
             return
+        await line.settled()
         naps = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(line.poked.wait())]
         try:
             await asyncio.wait(naps, return_when=asyncio.FIRST_COMPLETED)

@@ -45,6 +45,8 @@ class Line:
         Offsets of what is to be told again.
     is_gone
         Whether the receiver said 410.
+    writing
+        What came of the last attempt, on its way to Kafka.
     news
         Set when there is something to do; ``poked`` when nobody is to wait any longer.
 
@@ -67,6 +69,7 @@ class Line:
     breaker: Breaker = field(default_factory=Breaker)
     is_gone: bool = False
     is_busy: bool = False
+    writing: asyncio.Future[None] | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     poked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,6 +92,12 @@ class Line:
     def done(self) -> None:
         """Let go of the first."""
         self.ids.discard(self.items.popleft().one.id)
+
+    async def settled(self) -> None:
+        """Wait until what came of the last attempt is written down."""
+        if self.writing is not None:
+            await asyncio.shield(self.writing)
+            self.writing = None
 
     def poke(self) -> None:
         """Have the next attempt made now: somebody asks for it."""
