@@ -188,18 +188,16 @@ def _print(count: int, cost: float, shown: list[dict[str, Any]], changes: dict[s
 
 
 def _row(one: dict[str, Any], has_truth: bool) -> list[Any]:
-    days = max(1, one["days"])
     keys = ", ".join(f"{key} ({count})" for key, count in list(one["keys"].items())[:3])
     unknown = f"{one['unknown'] / one['events']:.0%}" if one["events"] else "–"
-    quality = (
-        [None if one[name] is None else f"{one[name]:.0%}" for name in ("precision", "recall")] if has_truth else []
-    )
+    shares = [None if one[name] is None else f"{one[name]:.0%}" for name in ("precision", "recall")]
     return [
         escape(one["rule"]),
         one["alerts"],
-        f"{one['alerts'] / days:.1f}",
+        f"{one['alerts'] / max(1, one['days']):.1f}",
         escape(keys),
         unknown,
-        *quality,
+        f"{one['us_per_event']:.2f}",
+        *(shares if has_truth else []),
         escape(one["verdict"]),
     ]

@@ -241,6 +241,7 @@ class Courier:
         line.is_busy = True
         try:
             if line.is_gone:
+                await line.settled()
                 done = replace(base, outcome="failed", error="the receiver said 410 Gone before")
             else:
                 # First: whoever comes after a crash then knows that it may have been sent.
@@ -248,7 +249,7 @@ class Courier:
                 secrets = self._secrets.get(receiver.name, Secrets())
                 answer = await self._channels.attempt(receiver, secrets, one, now=base.time, attempt=base.attempt)
                 done = self._judged(base, answer, line, tries)
-            line.writing = asyncio.ensure_future(self._book.write(done))  # in order before what is written next
+            line.writing = asyncio.ensure_future(self._book.write(done))  # waited for with what is written next
             self._ledger.note(done)
             return done
         finally:
