@@ -25,7 +25,7 @@ from aimass.records import Prediction
 from aimass.rules.suggest import meant
 from aimass.settings import Settings
 
-_SAMPLE = 1000
+_SAMPLE, _TICK_S = 1000, 3600.0
 _TRUE = (True, 1, "1", "true", "yes")
 
 
@@ -114,6 +114,7 @@ def _run(
     alerts: list[Any] = []
     for part in parts:
         stage = decide_stage(pipeline, rules)
+        stage.tick_s = max(stage.tick_s or 0.0, _TICK_S)  # absences are told by their time, however late noticed
         history = [one for one in part if type(one) is Prediction]  # the file's rules, not those of then
         cuts = range(500, len(history), 500)
         started = time.process_time()
