@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+#: How bad an alert is, from little to most.
+SEVERITIES = ("info", "warning", "critical")
+
 
 class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where in Kafka an event came from; on the wire ``["topic", partition, offset]``.

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aimass.records import SEVERITIES
+
 HOUR = 3600.0
-SEVERITIES = ("info", "warning", "critical")
 WORST = len(SEVERITIES) - 1
 #: What alerts can be grouped by.
 GROUPINGS = ("rule", "key", "severity")

@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from aimass.alerts.policy import SEVERITIES
 from aimass.codec import encode
 from aimass.delivery import signing
 from aimass.delivery.receivers import Receiver, Secrets
-from aimass.records import Notification, Told
+from aimass.records import SEVERITIES, Notification, Told
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 #: How long Alertmanager takes an alert for active after it was told: news and repeats come much sooner.

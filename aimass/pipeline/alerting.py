@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aimass.alerts.policy import GROUPINGS, SEVERITIES, Inhibition, Policy, Receiver
+from aimass.alerts.policy import GROUPINGS, Inhibition, Policy, Receiver
 from aimass.pipeline.setting import setting
+from aimass.records import SEVERITIES
 
 KINDS_OF_RECEIVER = ("webhook", "slack", "pagerduty", "alertmanager", "email")
 

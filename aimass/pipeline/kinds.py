@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aimass.alerts.policy import GROUPINGS, SEVERITIES
+from aimass.alerts.policy import GROUPINGS
 from aimass.models.encode import ENCODINGS
 from aimass.models.tasks import OTHERS, RECIPES
+from aimass.records import SEVERITIES
 from aimass.rules.suggest import closest, meant
 from aimass.rules.tokens import duration
 

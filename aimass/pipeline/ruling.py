@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimass.pipeline.setting import setting
-from aimass.rules.document import MODES, SEVERITIES
+from aimass.records import SEVERITIES
+from aimass.rules.document import MODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ import msgspec
 from aimass.rules.syntax import Condition
 
 MODES = ("draft", "shadow", "live", "retired")
-SEVERITIES = ("info", "warning", "critical")
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

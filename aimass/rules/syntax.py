@@ -32,12 +32,6 @@ class Truth(Node, frozen=True, tag="truth"):
     value: bool
 
 
-class Parameter(Node, frozen=True, tag="parameter"):
-    """What a template leaves open; written ``$name``. Rules that run have none."""
-
-    name: str
-
-
 class Field(Node, frozen=True, tag="field"):
     """A field of the event, by its path; unknown where the event has none, or null."""
 
@@ -148,5 +142,5 @@ class Pattern(Node, frozen=True, tag="pattern"):
     gap_s: float | None = None
 
 
-Any_ = Number | Text | Truth | Parameter | Field | Judged | Profile | Captured | Call | Unary | Binary | Among | Table
+Any_ = Number | Text | Truth | Field | Judged | Profile | Captured | Call | Unary | Binary | Among | Table
 Condition = Any_ | Pattern

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import Alert, Command, Prediction, RuleChange
+from aimass.records import SEVERITIES, Alert, Command, Prediction, RuleChange
 from aimass.rules.columns import Truths
-from aimass.rules.document import SEVERITIES, Rule
+from aimass.rules.document import Rule
 from aimass.rules.patterns import Match
 from aimass.rules.ruleset import Asked, Firing, Level, Ruleset, changed
 from aimass.rules.sight import Sight
