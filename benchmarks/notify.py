@@ -66,7 +66,7 @@ class Hook:
                     self.told.setdefault(told["key"], now)
                 writer.write(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n")
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
 
 
@@ -94,7 +94,7 @@ async def arrived(hook: Hook, sent: dict[str, float], patience_s: float) -> None
 
 
 async def attempts(bootstrap: str, name: str) -> dict[str, float]:
-    """Return how long attempts took, and how long from an event's time to its sent notification's."""
+    """Return how long attempts took, the note before each among it, and how many there were."""
     async with Subscriber(f"{name}.deliveries", where=bootstrap, from_="beginning", until_end=True) as subscriber:
         records: list[Delivery] = [message.record async for message in subscriber.messages()]
     took = [one.took_ms for one in records if one.outcome == "sent"]
