@@ -6,9 +6,11 @@ import hashlib
 
 import msgspec
 
+from aimass.records import SEVERITIES
 from aimass.rules.syntax import Condition
 
 MODES = ("draft", "shadow", "live", "retired")
+_LONGEST_S = 366 * 86_400.0
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -88,6 +90,30 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     def remember_s(self) -> float:
         """For how long a quiet episode is kept: longer than it matters, so that forgetting costs little."""
         return max(3600.0, 4 * self.cooldown_s)
+
+
+def problems(rule: Rule) -> list[str]:
+    """Return what is wrong with a rule that came as JSON, its condition aside.
+
+    Examples
+    --------
+    >>> from aimass.rules.syntax import Truth
+    >>> problems(Rule("x", Truth(True), mode="on", cooldown_s=-1.0))
+    ['mode "on" is none of draft, shadow, live, retired', 'cooldown_s must be a time']
+    """
+    found = []
+    if not rule.name or len(rule.name) > 100:
+        found.append("name must have 1 to 100 characters")
+    if rule.mode not in MODES:
+        found.append(f'mode "{rule.mode}" is none of {", ".join(MODES)}')
+    if rule.severity is not None and rule.severity not in SEVERITIES:
+        found.append(f'severity "{rule.severity}" is none of {", ".join(SEVERITIES)}')
+    for name in ("cooldown_s", "hold_s", "tag_s", "recommend_s"):
+        if not 0 <= getattr(rule, name) < _LONGEST_S:
+            found.append(f"{name} must be a time")
+    if not 1 <= rule.partials <= 64:
+        found.append("partials must be from 1 to 64")
+    return found
 
 
 def digest(node: msgspec.Struct) -> str:

@@ -6,7 +6,8 @@ import msgspec
 
 from aimass.errors import BadEvent
 from aimass.records import Command, RuleChange, Source
-from aimass.rules.document import Rule
+from aimass.rules.document import Rule, problems
+from aimass.rules.read import Wrong, checked
 from aimass.stages.base import SourceRecord
 
 ACTIONS = ("ack", "unack", "snooze", "resolve", "silence", "unsilence")
@@ -31,6 +32,18 @@ class _Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _decode = msgspec.json.Decoder(_Control).decode
 _rule = msgspec.json.Decoder(Rule).decode
+
+
+def _checked(rule: Rule) -> Rule:
+    """Check that a rule can be asked: in DECIDE, it would harm every event."""
+    wrong = problems(rule)
+    try:
+        checked(rule.when)
+    except Wrong as exc:
+        wrong.append(f"when: {exc}")
+    if wrong:
+        raise BadEvent(f"no rule that can be asked: {'; '.join(wrong)}")
+    return rule
 
 
 class ControlReader:
@@ -63,7 +76,7 @@ class ControlReader:
         try:
             found = _decode(record.value or b"")
             if bytes(found.rule):
-                rule = _rule(found.rule)
+                rule = _checked(_rule(found.rule))
                 return RuleChange(source.id, rule.name, time, pipeline, source, found.rule, found.by, found.why)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise BadEvent(f"no change of a rule and no command: {exc}") from exc
