@@ -48,7 +48,7 @@ def show_all(settings: Settings, pipeline: str, *, failed: bool, receiver: str |
 
 
 def _row(one: Delivery) -> tuple[object, ...]:
-    colour = {"sent": "green", "retrying": "yellow", "sending": "yellow"}.get(one.outcome, "red")
+    colour = "green" if one.outcome == "sent" else "red" if one.outcome in _UNDONE else "yellow"
     due = f" (again {clock(one.next)})" if one.next is not None else ""
     return (
         clock(one.time),

@@ -86,7 +86,7 @@ class Courier:
         self.lines = {name: Line((starts or {}).get(name, 0), most) for name in self._receivers}
         self.seen = min((starts or {}).values(), default=0)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
+        self._stopping, self._stop = False, asyncio.Lock()
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 
@@ -197,14 +197,15 @@ class Courier:
     async def stop(self, grace_s: float = 0.0) -> None:
         """Stop; attempts that are under way have some time to end. What is not done is found again in Kafka."""
         self._stopping = True
-        tasks, self._tasks = self._tasks, {}
-        busy = [task for name, task in tasks.items() if self.lines[name].is_busy]
-        if busy and grace_s:
-            await asyncio.wait(busy, timeout=grace_s)
-        for task in tasks.values():
-            task.cancel()
-        writing = [line.writing for line in self.lines.values() if line.writing is not None]
-        await asyncio.gather(*tasks.values(), *writing, return_exceptions=True)
+        async with self._stop:  # who asks second waits, too
+            busy = [task for name, task in self._tasks.items() if self.lines[name].is_busy]
+            if busy and grace_s:
+                await asyncio.wait(busy, timeout=grace_s)
+            for task in self._tasks.values():
+                task.cancel()
+            writing = [line.writing for line in self.lines.values() if line.writing is not None]
+            await asyncio.gather(*self._tasks.values(), *writing, return_exceptions=True)
+            self._tasks = {}
 
     async def _serve(self, name: str) -> None:
         line = self.lines[name]

@@ -41,20 +41,23 @@ class _Book:
 
 
 class _Partition(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Says when the partition is taken away, and lets go of it before it is."""
+    """Says whether the partition is here, and lets go of it before it is taken away."""
 
-    def __init__(self) -> None:
-        self.is_lost = False
+    def __init__(self, place: TopicPartition) -> None:
+        self._place = place
+        self.is_here = False
+        self.epoch = 0
         self.let_go: Callable[[], Awaitable[None]] | None = None
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
-        self.is_lost = True
+        self.is_here = False
+        self.epoch += 1  # it may be back before anybody looks
         let_go, self.let_go = self.let_go, None
         if let_go is not None:
             await let_go()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        pass
+        self.is_here = self._place in assigned
 
 
 class DeliveryService:
@@ -115,7 +118,7 @@ class DeliveryService:
 
     async def _serve(self) -> None:
         """Wait for the partition, deliver while it is here, and wait again."""
-        partition = _Partition()
+        partition = _Partition(self._outbox)
         consumer = AIOKafkaConsumer(
             **self._options,
             group_id=self._group,
@@ -133,8 +136,7 @@ class DeliveryService:
             consumer.subscribe([self._outbox.topic], listener=partition)
             await consumer.start()
             while True:
-                partition.is_lost = False
-                if self._outbox in consumer.assignment():
+                if partition.is_here:
                     await self._deliver(consumer, _Book(producer, self._deliveries.topic), partition)
                 else:
                     await consumer.getmany(timeout_ms=200)
@@ -144,7 +146,7 @@ class DeliveryService:
 
     async def _deliver(self, consumer: Any, book: _Book, partition: _Partition) -> None:
         """Deliver while the partition is here."""
-        channels = Channels(context=self._context)
+        channels, epoch = Channels(context=self._context), partition.epoch
         names = [receiver.name for receiver in self._receivers]
         try:
             async with self._reader("read_uncommitted") as tail, self._reader("read_committed") as reader:
@@ -161,7 +163,7 @@ class DeliveryService:
                 await self._recall(tail, courier)
                 rereader = Rereader(reader, self._outbox, courier)
                 rereader.find(await courier.unfinished())
-                if not partition.is_lost:
+                if partition.epoch == epoch:
                     consumer.seek(self._outbox, courier.seen)
                     await self._work(consumer, tail, courier, rereader, partition)
         finally:
@@ -175,11 +177,11 @@ class DeliveryService:
             with contextlib.suppress(KafkaError):
                 await commit(consumer, self._outbox, courier.positions())
 
-        partition.let_go = let_go
+        partition.let_go, epoch = let_go, partition.epoch
         rereading = asyncio.create_task(rereader.run())
         courier.start()
         try:
-            await self._loop(consumer, tail, courier, rereader, rereading, partition)
+            await self._loop(consumer, tail, courier, rereader, rereading, lambda: partition.epoch == epoch)
         finally:
             rereading.cancel()
             await asyncio.gather(rereading, return_exceptions=True)
@@ -195,11 +197,11 @@ class DeliveryService:
         courier: Courier,
         rereader: Rereader,
         rereading: asyncio.Task[None],
-        partition: _Partition,
+        is_ours: Callable[[], bool],
     ) -> None:
         now = asyncio.get_running_loop().time
         done, settled = courier.positions(), now()
-        while not partition.is_lost:
+        while is_ours():
             if rereading.done():
                 rereading.result()
             failure = courier.failure()
@@ -211,7 +213,7 @@ class DeliveryService:
                     logger.error("no notification in the outbox", extra={"offset": record.offset})
                 else:
                     await courier.take(record.offset, one)
-            if partition.is_lost:
+            if not is_ours():
                 return
             courier.seen = max(courier.seen, await consumer.position(self._outbox))
             await self._asked(tail, courier, rereader)

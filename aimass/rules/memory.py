@@ -18,8 +18,8 @@ class Remembering(Memory, Protocol):
     def row_bytes(self) -> int:
         """How much it keeps of a key, about."""
 
-    def content(self, key: str, state: State) -> dict[str, Any]:
-        """Return what it holds of a key, for people."""
+    def content(self, key: str, state: State, now: float) -> dict[str, Any]:
+        """Return what it holds of a key at a time, for people."""
 
 
 def memory(call: Call) -> Remembering:

@@ -104,7 +104,7 @@ class Recalled:
                 kernels.hysteresis(on, off, slots, rows["held"], x, known, said, rows["seen"])
             out[:] = said
 
-    def content(self, key: str, state: State) -> dict[str, Any]:
+    def content(self, key: str, state: State, now: float) -> dict[str, Any]:
         """Return what is kept of a key, for people."""
         row = state.rows(self.spec).get(key)
         if row is None or self._name in ("changed", "new"):
@@ -129,7 +129,8 @@ class Habitual:
     ``usual`` counts up to 16 values of a key (space-saving: Metwally, Agrawal and El Abbadi, ICDT 2005): a new one
     takes the place of the rarest.
 
-    State: an object a key, as large as its values; one that is quiet for 30 days is forgotten.
+    State: an object a key, as large as its values, texts up to 1,024 characters; one that is quiet for 30 days is
+    forgotten.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ class Habitual:
     """
 
     _ROOM = 16
-    _LONGEST = 256
+    _LONGEST = 1024
 
     def __init__(self, call: Call) -> None:
         self._is_last = call.name == "last"
@@ -182,7 +183,7 @@ class Habitual:
             least = counts.pop(i)[1]
         return Habit([*counts, (value, least + 1)])
 
-    def content(self, key: str, state: State) -> dict[str, Any]:
+    def content(self, key: str, state: State, now: float) -> dict[str, Any]:
         """Return what is kept of a key, for people."""
         habit = state.objects(self.spec).get(key)
         if habit is None:

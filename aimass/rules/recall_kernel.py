@@ -9,8 +9,10 @@ from aimass.models.kernel import Bools, Floats, Ints, kernel
 #: About how many events a fading mean remembers, and how many it needs before it says how far off one is.
 FADING = 100.0
 WARM = 5.0
-#: What is further off, in standard deviations, is learned as if it were so far: one outlier blinds nobody.
-REACH = 5.0
+#: What is further off, in standard deviations, is learned as if it were so far: one outlier blinds nobody. A little of
+#: the mean is added, so that what was constant can begin to move; what really moved is followed within some 60 events.
+REACH, SLACK, TINY = 5.0, 0.05, 1e-9
+LARGEST = 1e100
 
 
 @kernel
@@ -95,9 +97,10 @@ def fade(
         else:
             out[i] = mean[s] if n[s] > 0.0 else math.nan
         if known[i]:
-            value = x[i]
-            if n[s] >= 4.0 * WARM and sd > 0.0:
-                value = min(max(value, mean[s] - REACH * sd), mean[s] + REACH * sd)
+            value = min(max(x[i], -LARGEST), LARGEST)
+            if n[s] >= WARM:
+                most = REACH * sd + SLACK * abs(mean[s]) + TINY
+                value = min(max(value, mean[s] - most), mean[s] + most)
             n[s] += 1.0
             share = max(1.0 / n[s], 1.0 / FADING)
             off = value - mean[s]

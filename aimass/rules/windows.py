@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -103,14 +104,20 @@ class Windowed:
             self._op, self._panes, window.seconds, slots, rows["newest"], rows["n"], a, b, times, counts, x, out
         )
 
-    def content(self, key: str, state: State) -> dict[str, Any]:
-        """Return what the window of a key holds, for people: how many events, and their sum where it keeps one."""
+    def content(self, key: str, state: State, now: float) -> dict[str, Any]:
+        """Return what the window of a key holds at a time, for people: how many events, and their sum if kept."""
         row = state.rows(self.spec).get(key)
         if row is None:
             return {"events": 0}
-        found: dict[str, Any] = {"events": int(row["n"].sum())}
+        if self._window.kind == "session":
+            inside = np.array([now - row["last"] < self._window.seconds])
+        else:
+            newest, panes = int(row["newest"]) - 1, np.arange(self._panes)
+            top = max(newest, math.floor(now * self._panes / self._window.seconds))
+            inside = newest - (newest - panes) % self._panes > top - self._panes
+        found: dict[str, Any] = {"events": int(row["n"][inside].sum())}
         if self._op in (kernels.SUM, kernels.AVG, kernels.TREND):
-            found["sum"] = float(row["a"].sum())
+            found["sum"] = float(row["a"][inside].sum())
         return found
 
 
@@ -148,10 +155,13 @@ class Distinct:
             out[part] = found
         return Column.of_numbers(out, np.ones(len(out), np.bool_))
 
-    def content(self, key: str, state: State) -> dict[str, Any]:
-        """Return what the window of a key holds, for people."""
+    def content(self, key: str, state: State, now: float) -> dict[str, Any]:
+        """Return what the window of a key holds at a time, for people."""
         row = state.rows(self.spec).get(key)
-        return {"values": 0 if row is None else int((row["seen"] > 0).sum())}
+        if row is None:
+            return {"values": 0}
+        top = max(int(row["newest"]), math.floor(now * self._panes / self._seconds) + 1)
+        return {"values": int((row["seen"] > max(0, top - self._panes)).sum())}
 
 
 def _counting(known: Bools, where: Truths | None) -> Bools:

@@ -44,8 +44,19 @@ def _seen(
     """Return the value of the panes from ``low`` to ``top``; NaN where there is none."""
     total, found, mean, squares = 0, 0.0, 0.0, 0.0
     weight, st, sx, stt, stx, filled = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    if op <= RATE:
+        if top - low == panes - 1:
+            for j in range(panes):
+                total += n[s, j]
+        else:
+            for pane in range(low, top + 1):
+                total += n[s, pane % panes]
+        return float(total) if op == COUNT else total / seconds
+    j = low % panes - 1
     for pane in range(low, top + 1):
-        j = pane % panes
+        j += 1
+        if j == panes:
+            j = 0
         count = n[s, j]
         if count == 0:
             continue

@@ -185,6 +185,23 @@ async def test_kill_9_loses_nothing_and_what_comes_twice_says_so(settings: Setti
         assert len(again) <= 3, "one for each kill at most: others are known to be done, though one receiver is dead"
 
 
+async def test_workers_that_come_and_go_as_they_should_tell_nobody_twice(settings: Settings, unique: Unique) -> None:
+    async with hooked(settings, unique("move")) as (flow, hook):
+        hook.slow_s = 0.03
+        flow.worker("--agents", "collect,score,decide,notify")
+        first = flow.worker("--agents", "deliver", **ENVIRONMENT)
+        sent = await alarm(flow, 0, 300)
+        await until(lambda: len(hook.calls) >= 30, f"the first is at work\n{flow.tails()}", every_s=0.01)
+        second = flow.worker("--agents", "deliver", **ENVIRONMENT)
+        await until(lambda: second.said("worker started"), f"the second is there\n{flow.tails()}")
+        await until(lambda: len(hook.calls) >= 150, f"they go on\n{flow.tails()}", every_s=0.01)
+        assert await first.stop() == 0
+        await until(lambda: set(sent) <= hook.keys, f"all is told\n{flow.tails()}")
+        assert await second.stop() == 0
+        assert Counter(call.id for call in hook.calls) == {one.id: 1 for one in await outbox(flow, "hook")}
+        assert {call.attempt for call in hook.calls} == {1}
+
+
 async def test_what_fails_is_tried_again_and_what_has_failed_is_told_when_somebody_asks(
     settings: Settings, unique: Unique
 ) -> None:

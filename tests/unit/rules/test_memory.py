@@ -142,6 +142,30 @@ def test_one_outlier_blinds_no_baseline():
     assert told[-1] > 5
 
 
+@pytest.mark.parametrize("outlier", [1e6, -1e308, 1e200])
+@pytest.mark.parametrize("calm", [[10.0] * 60, [10.0 + i % 3 for i in range(9)]])
+def test_an_outlier_in_what_was_constant_or_is_new_blinds_no_baseline_for_long(calm, outlier):
+    told = values("deviation(x) > 0", [*calm, outlier, *[10.0 + i % 2 for i in range(60)], 60.0])
+    assert told[-1] > 5
+
+
+def test_what_really_moved_is_followed():
+    told = values("deviation(x) > 0", [*[10.0 + i % 3 for i in range(60)], *[1e6 + i % 3 for i in range(300)]])
+    assert abs(told[-1]) < 5
+
+
+def test_huge_values_break_no_mean():
+    assert values("mean(x) > 0", [1.0, 1.5e308, -1.5e308, *[1.0] * 20])[-1] is not None
+
+
+def test_what_a_window_holds_is_told_as_of_a_time():
+    state, remembering = MemoryState(), memory(condition("sum(x, 1m) > 0").left)
+    sight = Sight([prediction({"x": x}, time=1e6 + at) for at, x in ((0, 1.0), (50, 2.0))])
+    remembering.run(sight, [sight.field("x")], None, state)
+    told = [remembering.content("k", state, 1e6 + at) for at in (50, 70, 500)]
+    assert told == [{"events": 2, "sum": 3.0}, {"events": 1, "sum": 2.0}, {"events": 0, "sum": 0.0}]
+
+
 def test_a_row_of_a_key_that_only_looks_is_not_written_again():
     state, remembering = MemoryState(), memory(condition("count(1m) > 0").left)
     sight = Sight([prediction({}, time=1e6)])
