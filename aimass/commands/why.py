@@ -102,7 +102,8 @@ def _of(level: Any, asked: Any, event: Any, state: Any, alerts: list[Any], runni
 
     rule = asked.rule
     known = level.given(level.sight or Sight([event]), 0, asked.remembering)
-    contents = {call: held for call in asked.remembering if (held := memory(call).content(event.key, state, event.time))}
+    held = {call: memory(call).content(event.key, state, event.time) for call in asked.remembering}
+    contents = {call: content for call, content in held.items() if content}
     fired = [one for one in alerts if one.rule == rule.name and one.state != "resolved"]
     found: dict[str, Any] = {"rule": rule.name, "mode": rule.mode, "version": rule.version, "when": asked.text}
     if isinstance(rule.when, Pattern):
