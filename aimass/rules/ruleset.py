@@ -183,6 +183,8 @@ class Ruleset:
                 by_level[ranks[one.rule.name]].append(one)
         self.asked = [one for level in by_level for one in level]
         self.levels = [self._level(level, extra if i == count - 1 else ()) for i, level in enumerate(by_level)]
+        #: The mode of each rule that is asked, by its name.
+        self.modes = {one.rule.name: one.rule.mode for one in self.asked}
         self._extra = len(extra)
         nodes = [node for one in self.asked for node in walk(one.rule.when)] + [n for e in extra for n in walk(e)]
         self.needs_profile = any(type(node) is Profile for node in nodes)

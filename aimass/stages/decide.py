@@ -14,7 +14,7 @@ from aimass.rules.document import Rule
 from aimass.rules.patterns import Match
 from aimass.rules.ruleset import Asked, Firing, Level, Ruleset, changed
 from aimass.rules.sight import Sight
-from aimass.rules.syntax import Any_
+from aimass.rules.syntax import Any_, Truth
 from aimass.stages.base import Outputs
 from aimass.stages.episodes import Episodes, News
 from aimass.stages.profiles import Given, Pins, Profiles, Tags
@@ -25,6 +25,9 @@ from aimass.state import ObjectSpec, State
 _NOTHING = msgspec.Raw(b"{}")
 _CHANGES: ObjectSpec[list[Rule]] = ObjectSpec(
     "rules", msgspec.json.Encoder().encode, msgspec.json.Decoder(list[Rule]).decode
+)
+_ASKED: ObjectSpec[dict[str, str]] = ObjectSpec(
+    "asked", msgspec.json.Encoder().encode, msgspec.json.Decoder(dict[str, str]).decode
 )
 _rule = msgspec.json.Decoder(Rule).decode
 _CONTROL = {RuleChange, Command}
@@ -130,6 +133,7 @@ class DecideStage:
         if not events:
             return
         rules, sight = self.ruleset(state), Sight(events)
+        self._settle(rules, events[0].time, state, out)
         if self._keeps_profiles or rules.needs_profile:
             sight.profile = self._profiles.run(sight, state)
         tags: list[Given] = []
@@ -148,6 +152,19 @@ class DecideStage:
             self._recommend(rules.extras, Pins(self._tags, sight, pins, state), sight, state, out)
         if tags or pins:
             self._tags.take(sight, tags, pins, state)
+
+    def _settle(self, rules: Ruleset, time: float, state: State, out: Outputs) -> None:
+        """End the episodes of rules that the file has no longer; note which rules there are."""
+        table = state.objects(_ASKED)
+        before, there = table.get("") or {}, rules.modes
+        if before == there:
+            return
+        for name, mode in before.items():
+            if name not in there:
+                gone = Asked.of(Rule(name, Truth(True), mode=mode), 0)
+                for key, episode in self._episodes_of(gone.rule).drop(state):
+                    self._tell(gone, _ended(self._pipeline, gone, key, ("resolved", episode, time)), out)
+        table.put("", dict(there))
 
     def _recommend(self, truths: Sequence[Truths], pins: Pins, sight: Sight, state: State, out: Outputs) -> None:
         first = 0

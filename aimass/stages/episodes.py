@@ -10,6 +10,8 @@ from aimass.rules.timers import Timers
 from aimass.state import ObjectSpec, State
 
 _encode = msgspec.msgpack.Encoder().encode
+#: The same whatever the cool-down is: a rule that changes must find its timers again.
+_PANE_S = 10.0
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,7 +58,7 @@ class Episodes:
         place = f"{rule.name}.shadow" if rule.mode == "shadow" else rule.name
         self._cooldown, self._hold, self._name = rule.cooldown_s, rule.hold_s, rule.name
         self._spec = ObjectSpec(f"episodes.{place}", _encode, msgspec.msgpack.Decoder(Episode).decode)
-        self._timers = Timers(f"episodes.{place}", max(1.0, rule.cooldown_s / 8))
+        self._timers = Timers(f"episodes.{place}", _PANE_S)
 
     def met(self, event: Prediction, level: int, state: State) -> list[News]:
         """Take an event that meets the condition; return what is news: a begin, an end, or a higher severity."""

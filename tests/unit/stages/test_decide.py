@@ -9,7 +9,7 @@ from aimass.rules.document import Rule
 from aimass.rules.read import condition
 from aimass.rules.vocabulary import Vocabulary
 from aimass.stages.decide import DecideStage
-from aimass.testing import check_stage, prediction, run_stage
+from aimass.testing import MemoryOutputs, check_stage, prediction, run_stage
 
 WORDS = Vocabulary(("odd",), ("fraud",))
 T = 1e6
@@ -143,6 +143,23 @@ def test_episodes_of_a_rule_that_is_retired_are_over():
     one = rule("high", "x > 5")
     stream = [*events((0, {"x": 9})), change(msgspec.structs.replace(one, mode="retired"), time=T + 3)]
     assert steps(decided([one], stream, until=None)) == [("high", "firing", 0), ("high", "resolved", 3)]
+
+
+def test_episodes_of_a_rule_that_the_file_has_no_longer_are_over():
+    first, second = events((0, {"x": 9}), (3, {"x": 1}))
+    _, state = run_stage(DecideStage("p", [rule("high", "x > 5"), rule("low", "x < 0")]), [first])
+    out = MemoryOutputs()
+    DecideStage("p", [rule("low", "x < 0")]).on_batch([second], state.restart(), out)
+    assert steps(out.records("")) == [("high", "resolved", 3)]
+
+
+def test_an_episode_ends_by_the_cool_down_of_its_changed_rule():
+    stream = [
+        *events((0, {"x": 9})),
+        change(rule("high", "x > 5", version=2, cooldown_s=600.0)),
+        *events((10, {"x": 9})),
+    ]
+    assert steps(decided([rule("high", "x > 5", cooldown_s=5.0)], stream))[-1] == ("high", "resolved", 610)
 
 
 def test_commands_go_on_to_those_who_keep_alerts():
