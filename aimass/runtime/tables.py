@@ -139,6 +139,7 @@ class RowTable:
     def __init__(self, spec: RowSpec, source: RowSource, max_live: int) -> None:
         self.prefix = _prefix(spec.name)
         self._dtype = spec.dtype
+        self._stamped = np.dtype([("touched", "<f8"), ("row", spec.dtype)])
         self._source = source
         self._max_live = max(max_live, 1)
         self._expiry = _Expiry(spec.ttl_s)
@@ -148,6 +149,7 @@ class RowTable:
         """Drop every row in memory: what was not flushed never was."""
         self._slots: dict[str, int] = {}
         self._keys: list[str] = []
+        self._names: list[bytes] = []
         self._free: list[int] = []
         self._rows = np.zeros(1024, self._dtype)
         self._dirty = np.zeros(1024, bool)
@@ -195,9 +197,11 @@ class RowTable:
         if self._free:
             slot = self._free.pop()
             self._keys[slot] = key
+            self._names[slot] = self.prefix + key.encode()
         else:
             slot = len(self._keys)
             self._keys.append(key)
+            self._names.append(self.prefix + key.encode())
             if slot == len(self._rows):
                 self._grow(2 * slot)
         self._slots[key] = slot
@@ -250,13 +254,17 @@ class RowTable:
         slots = np.flatnonzero(self._dirty)
         if not len(slots):
             return
-        width = self._dtype.itemsize
-        raw = self._rows[slots].tobytes()
-        prefix, keys, wrap = self.prefix, self._keys, self._expiry.wrap
-        exists, touched = self._exists[slots].tolist(), self._touched[slots].tolist()
-        for i, slot in enumerate(slots.tolist()):
-            row = wrap(raw[i * width : (i + 1) * width], touched[i]) if exists[i] else None
-            into[prefix + keys[slot].encode()] = row
+        names = self._names
+        keys = [names[slot] for slot in slots.tolist()]
+        if self._expiry.ttl is None:
+            raw, width = self._rows[slots].tobytes(), self._dtype.itemsize
+        else:  # stamps and rows side by side, as `_Expiry.wrap` has it
+            block = np.empty(len(slots), self._stamped)
+            block["touched"], block["row"] = self._touched[slots], self._rows[slots]
+            raw, width = block.tobytes(), self._stamped.itemsize
+        into.update(zip(keys, [raw[at : at + width] for at in range(0, len(raw), width)], strict=True))
+        for i in np.flatnonzero(~self._exists[slots]).tolist():
+            into[keys[i]] = None
         self._dirty[slots] = False
 
     def evict(self) -> None:
