@@ -32,7 +32,7 @@ def summary(found: Report) -> list[str]:
     """Return the figures as lines of rich text."""
     judged, foreseen, latency = found.detection, found.foreseen, found.latency_ms
     lines = [
-        "[bold]Space-shuttle telemetry through Kafka and three agents[/bold]",
+        "[bold]Space-shuttle telemetry through Kafka and its agents[/bold]",
         f"  [dim]{ASSIGNED}[/dim]",
         f"  events       {found.events:,} sent, {found.predictions:,} predictions, {found.alerts:,} alerts",
     ]
