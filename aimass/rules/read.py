@@ -53,6 +53,9 @@ from aimass.rules.write import text as text_of
 
 MAX_DEPTH = 50
 MAX_STEPS = 8
+#: How many words a chain of and, or, + may have, and how many parts what stands between two comparisons.
+MAX_CHAIN, MAX_MIDDLE = 400, 30
+_NULLS = ("null", "None", "NULL", "nil", "undefined")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _KEYWORDS = ("and", "or", "not", "in", "then", "within", "gap")
 _KINDS_OF_WINDOW = {"new": ("sliding",), "trend": ("sliding",), "distinct": ("sliding", "tumbling")}
@@ -115,6 +118,7 @@ def checked(node: Condition, vocabulary: Vocabulary = NO_NAMES) -> None:
     """
     try:
         tables = {part.name: part for part in walk(node) if type(part) is Table}
+        rows = [row.when for table in tables.values() for row in table.rows]
         judged = [part for part in walk(node) if type(part) is Judged]
         names = [tuple(part.name for part in judged if part.kind == kind) for kind in ("detector", "model")]
         text = text_of(node)
@@ -123,6 +127,16 @@ def checked(node: Condition, vocabulary: Vocabulary = NO_NAMES) -> None:
     words = Vocabulary(vocabulary.detectors or names[0], vocabulary.models or names[1], tables)
     if condition(text, words) != node:
         raise Wrong(f"means nothing as it stands; as text it would be: {text}")
+    for row in rows:  # a table's text is its name alone
+        if isinstance(row, Pattern) or condition(_row_text(row), words) != row:
+            raise Wrong("a row of a table means nothing as it stands")
+
+
+def _row_text(node: Any_) -> str:
+    try:
+        return text_of(node)
+    except (TypeError, KeyError, RecursionError) as exc:
+        raise Wrong(f"no condition in a row of a table: {exc}") from exc
 
 
 class _Reader:
@@ -238,7 +252,9 @@ class _Reader:
     def _joined(self, word: str, part: Any, depth: int) -> Typed:
         column = self._token.column
         found: Typed = part(depth)
+        start = self._at
         while self._is(word):
+            self._check_length(start)
             left = self._truth(column, found)
             self._next()
             column = self._token.column
@@ -256,6 +272,10 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise Wrong(f"nested deeper than {MAX_DEPTH} levels", self._token.column)
 
+    def _check_length(self, start: int) -> None:
+        if self._at - start > MAX_CHAIN:
+            raise Wrong("too long a chain: put parts of it into brackets", self._token.column)
+
     def _compared(self, depth: int) -> Typed:
         left = self._sum(depth)
         if self._is("in") or (self._is("not") and self._tokens[self._at + 1].text == "in"):
@@ -268,6 +288,11 @@ class _Reader:
             sign = self._next()
             right = self._sum(depth)
             self._comparable(sign, left[1], right[1])
+            if (
+                found is not None
+                and sum(1 for _ in zip(walk(left[0]), range(MAX_MIDDLE + 1), strict=False)) > MAX_MIDDLE
+            ):
+                raise Wrong("too much between two comparisons: write them with and", sign.column)
             one = Binary(sign.text, left[0], right[0])
             found = (one if found is None else Binary("and", found[0], one)), "truth"
             left = right
@@ -303,7 +328,9 @@ class _Reader:
 
     def _computed(self, signs: tuple[str, ...], part: Any, depth: int) -> Typed:
         found: Typed = part(depth)
+        start = self._at
         while self._is(*signs):
+            self._check_length(start)
             sign = self._next()
             right: Typed = part(depth)
             self._numbers(sign, found[1], right[1])
@@ -395,6 +422,8 @@ class _Reader:
             raise Wrong(f"{function.name} needs a window: {usage(function)}", token.column)
         if window is not None and window.kind not in _KINDS_OF_WINDOW.get(function.name, (window.kind,)):
             raise Wrong(f"{function.name} has no {window.kind} window", token.column)
+        if function.name == "hysteresis" and any(type(one) is not Number for _, (one, _) in before[1:wanted]):
+            raise Wrong("hysteresis needs two numbers as its bounds", token.column)
         for (column, (node, kind)), needed in zip(before, function.takes, strict=False):
             if needed == "constant" and type(node) not in (Number, Text):
                 raise Wrong(f"{function.name} needs a number or text written out here", column)
@@ -411,6 +440,8 @@ class _Reader:
             return Field(path[1:-1]), "any"
         head, _, tail = path.partition(".")
         words = self._words
+        if path in _NULLS:
+            raise Wrong(f"there is no {path}: write not known(field)", token.column)
         if tail and head in ("event", self._own):
             return Field(tail), "any"
         if tail and head in self._steps:
@@ -437,9 +468,11 @@ class _Reader:
 
 def _number(token: Token) -> int | float:
     text = token.text
-    value = float(text)
-    if text.isdecimal() and value < 2**63:
+    if text.isdecimal():
+        if len(text) > 19 or int(text) >= 2**63:
+            raise Wrong("a whole number too large: JSON would not keep it", token.column)
         return int(text)
+    value = float(text)
     if math.isinf(value):
         raise Wrong("a number too large", token.column)
     return value

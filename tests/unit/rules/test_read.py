@@ -106,6 +106,10 @@ def test_after_then_not_means_absence_and_brackets_make_it_a_condition():
         ("a > 1e999", "too large", 5),
         ("", "expected a value, found the end", 1),
         ("new(a, each 1h)", "no tumbling window", 1),
+        ("id == 9223372036854775808", "too large", 7),
+        ('hysteresis(a, "x", 1)', "two numbers", 1),
+        ("a == null", "write not known", 6),
+        ("+".join("a" * 600) + " > 1", "too long a chain", 404),
         ("a in 3", "round brackets", 6),
         ("a in (b)", "a list holds", 7),
         ("(" * (MAX_DEPTH + 2) + "a" + ")" * (MAX_DEPTH + 2), "nested deeper", MAX_DEPTH + 2),
@@ -154,6 +158,14 @@ def test_a_condition_with_a_slip_is_another_or_wrong(node, data):
             "no condition",
         ),
         (b'{"is": "number", "value": 1}', "true or false"),
+        (
+            b'{"is":"table","name":"t","rows":[{"when":{"is":"call","name":"eval"},"then":{"is":"truth","value":true}}]}',
+            "no condition in a row|eval",
+        ),
+        (
+            b'{"is":"table","name":"t","rows":[{"when":{"is":"call","name":"count"},"then":{"is":"truth","value":true}}]}',
+            "needs a window",
+        ),
         (b'{"is":"unary","op":"not","operand":' * 90 + b'{"is":"field","path":"a"}' + b"}" * 90, "nested"),
     ],
 )
@@ -169,3 +181,11 @@ def test_ids_keep_their_digits():
 def test_the_reference_of_functions_is_current():
     page = Path(__file__).parents[3] / "docs" / "reference" / "rules.md"
     assert functions().strip() in page.read_text("utf-8"), "paste what aimass.rules.reference.functions() returns"
+
+
+def test_comparisons_within_comparisons_cannot_grow_without_bound():
+    text = "a"
+    for _ in range(20):
+        text = f"(b == {text} == c)"
+    with pytest.raises(Wrong, match="too much between"):
+        condition(text)
