@@ -155,6 +155,7 @@ _SIDES = {
 }
 _MAIN = {"score": "predictions", "decide": "alerts", "notify": "transitions", "correlate": "links"}
 _ATTACH = {
+    "collect": collect_events.attach,
     "score": score_events.attach,
     "decide": decide_alerts.attach,
     "notify": notify_people.attach,
@@ -204,8 +205,7 @@ def build(
             lateness_s=0.0 if agent == "notify" else pipeline.time.lateness,
             rest_s=_UNTOLD_S if agent == "notify" and not pipeline.receivers else 0.0,
         )
-        attach = _ATTACH.get(agent, collect_events.attach)
-        attach(engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))
+        _ATTACH[agent](engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))
     if "deliver" in agents and pipeline.receivers:
         service = DeliveryService(pipeline.name, pipeline.receivers, engine.settings, observe=engine.delivered)
         deliver_notifications.attach(engine.app, service)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from aimass.cli_help import Commands, with_examples
+from aimass.cli_help import Commands, add_json, with_examples
 from aimass.rules.tokens import duration
 from aimass.settings import Settings
 
@@ -145,7 +145,7 @@ def _action(sub: Any, name: str, help: str, examples: str, run: Run) -> argparse
     made = with_examples(sub, name, help, examples)
     made.set_defaults(run=run)
     made.add_argument("pipeline", metavar="PIPELINE", help="the pipeline's name")
-    made.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_json(made)
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aimass.cli_alerts import add_alerts
 from aimass.cli_deliveries import add_deliveries
-from aimass.cli_help import Commands, with_examples
+from aimass.cli_help import Commands, add_json, with_examples
 from aimass.cli_recommend import add_profile, add_recommend
 from aimass.cli_rules import add_backtest, add_rules, add_why
 from aimass.cli_types import agents, port, positive, start_of
@@ -60,7 +60,7 @@ def _demo(commands: Commands) -> None:
     )
     command.add_argument("--keep", action="store_true", help="leave Kafka, the worker and the topics afterwards")
     command.add_argument("--rate", type=positive, metavar="N", help="produce N events a second (default: all at once)")
-    _json(command)
+    add_json(command)
 
 
 def _up(commands: Commands) -> None:
@@ -78,7 +78,7 @@ def _up(commands: Commands) -> None:
     )
     command.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="1, or 3 with replication (default 1)")
     command.add_argument("--port", type=port, help="the first broker's port (default 9092; 0: a free one)")
-    _json(command)
+    add_json(command)
 
 
 def _down(commands: Commands) -> None:
@@ -87,7 +87,7 @@ def _down(commands: Commands) -> None:
 
         return down(settings, as_json=given.json)
 
-    _json(commands.add("Kafka", "down", "stop the embedded Kafka; its data stays", "aimass down", run))
+    add_json(commands.add("Kafka", "down", "stop the embedded Kafka; its data stays", "aimass down", run))
 
 
 def _topics(commands: Commands) -> None:
@@ -110,7 +110,7 @@ def _topics(commands: Commands) -> None:
 
         made = with_examples(sub, name, help, examples)
         made.set_defaults(run=run)
-        _json(made)
+        add_json(made)
         return made
 
     action("list", "list all topics", "aimass topics list --json")
@@ -137,7 +137,7 @@ def _status(commands: Commands) -> None:
     )
     command.add_argument("pipeline", nargs="?", metavar="PIPELINE", help="only this one, by its name")
     command.add_argument("--watch", action="store_true", help="again every second, until Ctrl-C")
-    _json(command)
+    add_json(command)
 
 
 def _run(commands: Commands) -> None:
@@ -189,7 +189,7 @@ def _validate(commands: Commands) -> None:
         "Pipelines", "validate", "check pipeline files; nothing is started", "aimass validate pipeline.toml", run
     )
     _pipelines(command)
-    _json(command)
+    add_json(command)
 
 
 def _replay(commands: Commands) -> None:
@@ -208,7 +208,7 @@ def _replay(commands: Commands) -> None:
     command.add_argument("file", type=Path, metavar="PIPELINE.toml", help="the pipeline")
     _from(command, "beginning")
     command.add_argument("--compare", action="store_true", help="compare with what the pipeline said the first time")
-    _json(command)
+    add_json(command)
 
 
 def _produce(commands: Commands) -> None:
@@ -248,7 +248,7 @@ def _produce(commands: Commands) -> None:
     command.add_argument("--rate", type=positive, metavar="N", help="at most N records a second")
     command.add_argument("--speed", type=positive, metavar="X", help="X times as fast as the events happened")
     command.add_argument("--create", type=int, metavar="N", help="create the topic with N partitions, if it is missing")
-    _json(command)
+    add_json(command)
 
 
 def _try(commands: Commands) -> None:
@@ -268,7 +268,7 @@ def _try(commands: Commands) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="its events: JSON lines or CSV, in their order")
     command.add_argument("--topic", help="the source that they are of (default: the pipeline's first)")
     command.add_argument("-n", "--limit", type=int, default=3, metavar="N", help="how many to show (default 3)")
-    _json(command)
+    add_json(command)
 
 
 def _links(commands: Commands) -> None:
@@ -286,7 +286,7 @@ def _links(commands: Commands) -> None:
     )
     command.add_argument("pipeline", metavar="PIPELINE", help="the pipeline's name; it has a [[correlation]]")
     command.add_argument("--group", help="only the links of one group")
-    _json(command)
+    add_json(command)
 
 
 def _tail(commands: Commands) -> None:
@@ -317,7 +317,7 @@ def _tail(commands: Commands) -> None:
     command.add_argument("--key", help="only records of this key")
     command.add_argument("-n", dest="limit", type=int, metavar="N", help="stop after N records")
     command.add_argument("--until-end", action="store_true", help="stop after all that is there now")
-    _json(command)
+    add_json(command)
 
 
 def _deadletters(commands: Commands) -> None:
@@ -341,7 +341,7 @@ def _deadletters(commands: Commands) -> None:
     for made in (listed, shown, sent):
         made.add_argument("pipeline", metavar="PIPELINE", help="its name")
         made.set_defaults(run=_deadletters_run(made.prog.rpartition(" ")[2]))
-        _json(made)
+        add_json(made)
     for made in (listed, sent):
         made.add_argument("--reason", metavar="TEXT", help="only those whose reason contains this")
     shown.add_argument("--id", required=True, help="TOPIC-PARTITION-OFFSET, as `list` shows it")
@@ -362,10 +362,6 @@ def _deadletters_run(action: str) -> Callable[[Settings, Any], int]:
         )
 
     return run
-
-
-def _json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _pipelines(command: argparse.ArgumentParser, dest: str = "files") -> None:

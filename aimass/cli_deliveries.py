@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, with_examples
+from aimass.cli_help import Commands, add_json, with_examples
 from aimass.settings import Settings
 
 
@@ -34,7 +34,7 @@ def add_deliveries(commands: Commands) -> None:
     made.add_argument("pipeline", metavar="PIPELINE", help="its name")
     made.add_argument("--failed", action="store_true", help="only what was not delivered")
     made.add_argument("--receiver", metavar="NAME", help="only those of one receiver")
-    made.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_json(made)
 
     def again(settings: Settings, given: Any) -> int:
         from aimass.commands import deliveries

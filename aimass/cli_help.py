@@ -39,6 +39,11 @@ class Commands:
         return "\n".join(lines)
 
 
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add the option of all commands whose results a program may read."""
+    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
 def with_examples(sub: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:
     """Add a command to a group of them, with its help and its examples."""
     shown = "examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, with_examples
+from aimass.cli_help import Commands, add_json, with_examples
 from aimass.settings import Settings
 
 _POLICIES = ("popular", "random", "greedy")
@@ -28,7 +28,7 @@ def add_profile(commands: Commands) -> None:
     )
     command.add_argument("pipeline", type=Path, metavar="PIPELINE.toml", help="the pipeline")
     command.add_argument("key", metavar="KEY", help="the key")
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_json(command)
 
 
 def add_recommend(commands: Commands) -> None:
@@ -63,4 +63,4 @@ def add_recommend(commands: Commands) -> None:
         default=_POLICIES[0],
         help="the other policy: the most popular candidate (default), any, or what ran without exploring",
     )
-    made.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_json(made)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, with_examples
+from aimass.cli_help import Commands, add_json, with_examples
 from aimass.cli_types import start_of
 from aimass.settings import Settings
 
@@ -55,19 +55,19 @@ def _looking(sub: Any) -> None:
 
     made = _action(sub, "check", "read, test and lint the rules of a file", "aimass rules check shop.toml", check)
     _file(made)
-    _json(made)
+    add_json(made)
     made = _action(sub, "list", "list the rules in force", "aimass rules list shop.toml", listed)
     _file(made)
-    _json(made)
+    add_json(made)
     made = _action(sub, "show", "show a rule and its history", "aimass rules show shop.toml many", shown)
     _file(made)
     made.add_argument("rule", metavar="RULE", help="the rule")
-    _json(made)
+    add_json(made)
     made = _action(
         sub, "templates", "show the library", "aimass rules templates\naimass rules templates velocity", library
     )
     made.add_argument("name", nargs="?", metavar="TEMPLATE", help="one of it")
-    _json(made)
+    add_json(made)
 
 
 def _changing(sub: Any) -> None:
@@ -129,7 +129,7 @@ def add_why(commands: Commands) -> None:
     command.add_argument("event", metavar="EVENT", help="the event's id")
     command.add_argument("--rule", metavar="RULE", help="only this rule")
     command.add_argument("--file", dest="events", type=Path, metavar="FILE", help="events of a file, in place of Kafka")
-    _json(command)
+    add_json(command)
 
 
 def add_backtest(commands: Commands) -> None:
@@ -172,15 +172,11 @@ def add_backtest(commands: Commands) -> None:
     command.add_argument(
         "--truth", metavar="PATH", help="where the truth stands: a field that is true, or a model's label (fraud.label)"
     )
-    _json(command)
+    add_json(command)
 
 
 def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="PIPELINE.toml", help="the pipeline")
-
-
-def _json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _reason(command: argparse.ArgumentParser) -> None:

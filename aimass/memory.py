@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from aimass import codec
 from aimass.errors import BadEvent
-from aimass.records import Command, Label, Record, RuleChange
+from aimass.records import TIMELESS, Record
 from aimass.stages.base import SourceRecord, Stage
 from aimass.state import ObjectSpec, RowSpec
 
 T = TypeVar("T")
-_TIMELESS = (Label, RuleChange, Command)
 
 
 class MemoryObjects(Generic[T]):
@@ -239,7 +238,7 @@ def run_stage(
             flush()
         if i in stops:
             state = state.restart()
-        moves = stage.tick_s and type(one) not in _TIMELESS and hasattr(one, "time")
+        moves = stage.tick_s and type(one) not in TIMELESS and hasattr(one, "time")
         tick = math.floor(one.time / stage.tick_s) * stage.tick_s if moves and stage.tick_s else -math.inf
         if tick > state.now:
             flush()

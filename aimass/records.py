@@ -625,6 +625,10 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int
 
 
+#: What people order: SCORE passes it on in its place.
+ORDERS = (RuleChange, Command)
+#: What moves no event time: labels tell of the past, and people live in another time.
+TIMELESS = (Label, *ORDERS)
 #: What the log of a pipeline holds.
 LogRecord = Event | Label | Tick | RuleChange | Command
 #: What DECIDE reads: predictions, and what is passed on to it in its place among them.

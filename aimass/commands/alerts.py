@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from aimass.commands.control import send
 from aimass.commands.kafka import find_kafka
 from aimass.commands.tail import clock
 from aimass.errors import BadEvent, ClientError
-from aimass.records import Command, Delivery, Notification, Transition
+from aimass.records import Command, Delivery, Notification, RuleChange, Transition
 from aimass.settings import Settings, kafka_options
 from aimass.stages.control import ControlReader
 from aimass.testing import MemoryRecord
@@ -36,7 +37,7 @@ def list_all(settings: Settings, pipeline: str, *, everything: bool, as_json: bo
     settings = find_kafka(settings)
     steps = _steps(settings, pipeline)
     now = time.time()
-    quiet = standing(_orders(settings, pipeline), now)
+    quiet = standing(_commands(settings, pipeline), now)
     shown = [one for one in current(steps) if everything or one.state != "resolved"]
     if as_json:
         print_json([{**facts(one), "held": held(one, quiet, now)} for one in shown])
@@ -146,7 +147,7 @@ def silence(
 
 def silences(settings: Settings, pipeline: str, *, as_json: bool) -> int:
     """Show the silences that have not ended."""
-    found = standing(_orders(find_kafka(settings), pipeline), time.time())
+    found = standing(_commands(find_kafka(settings), pipeline), time.time())
     if as_json:
         print_json(
             [{"id": one.id, "match": one.match, "until": one.until, "by": one.by, "why": one.why} for one in found]
@@ -165,7 +166,7 @@ def silences(settings: Settings, pipeline: str, *, as_json: bool) -> int:
 def unsilence(settings: Settings, pipeline: str, name: str, *, by: str | None, why: str, as_json: bool) -> int:
     """End a silence before its time."""
     settings = find_kafka(settings)
-    if name not in [one.id for one in standing(_orders(settings, pipeline), time.time())]:
+    if name not in [one.id for one in standing(_commands(settings, pipeline), time.time())]:
         raise ClientError(f"there is no silence {name!r}: `aimass alerts silences {pipeline}` lists them.")
     order = {"do": "unsilence", "alert": name, "by": by or login(), "why": why}
     _send(settings, pipeline, "", order)
@@ -265,23 +266,20 @@ def _steps(settings: Settings, pipeline: str) -> list[Transition]:
     return _read(settings, f"{pipeline}.transitions", Transition, pipeline)
 
 
-def record_of(message: Message) -> MemoryRecord:
-    """Return a message as readers of topics take it."""
-    return MemoryRecord(
-        message.value, message.key, message.topic, message.partition, message.offset, message.timestamp_ms
-    )
-
-
-def _orders(settings: Settings, pipeline: str) -> list[Command]:
+def orders(settings: Settings, pipeline: str) -> list[RuleChange | Command]:
     """Return what people ordered, as COLLECT reads it; what is no order is left to the dead letters."""
-    found, reader = [], ControlReader(f"{pipeline}.control")
+    found, reader = list[RuleChange | Command](), ControlReader(f"{pipeline}.control")
     for message in asyncio.run(_messages(settings, f"{pipeline}.control", None)):
-        try:
-            order = reader.order(record_of(message), pipeline)
-        except BadEvent:
-            continue
-        found += [order] if type(order) is Command else []
+        record = MemoryRecord(
+            message.value, message.key, message.topic, message.partition, message.offset, message.timestamp_ms
+        )
+        with suppress(BadEvent):
+            found.append(reader.order(record, pipeline))
     return found
+
+
+def _commands(settings: Settings, pipeline: str) -> list[Command]:
+    return [one for one in orders(settings, pipeline) if type(one) is Command]
 
 
 def _read(settings: Settings, topic: str, record: Any, pipeline: str | None = None) -> list[Any]:

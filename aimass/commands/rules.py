@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.markup import escape
 
-from aimass.admin import list_topics
-from aimass.client.subscriber import Subscriber
 from aimass.commands.console import err, out, print_json, table
 from aimass.commands.control import send
 from aimass.commands.kafka import find_kafka
 from aimass.commands.pipelines import load
 from aimass.commands.tail import clock
-from aimass.errors import BadEvent, ClientError, WorldFault
+from aimass.errors import ClientError, WorldFault
 from aimass.records import RuleChange
-from aimass.settings import Settings, kafka_options
+from aimass.settings import Settings
 
 if TYPE_CHECKING:
     from aimass.rules.document import Rule
@@ -285,7 +282,11 @@ def _send(settings: Settings, pipeline: str, rule: Rule, why: str, by: str | Non
 
 def _changes(settings: Settings, pipeline: str) -> list[Change]:
     """Return the changes of rules that the control topic holds, the first first."""
-    return asyncio.run(_read(find_kafka(settings), pipeline))
+    from aimass.commands.alerts import orders
+    from aimass.rules.document import Rule
+
+    told = [one for one in orders(find_kafka(settings), pipeline) if type(one) is RuleChange]
+    return [Change(msgspec.json.decode(one.rule, type=Rule), one.time, one.by, one.why) for one in told]
 
 
 def _seen(settings: Settings, pipeline: str) -> list[Change]:
@@ -295,24 +296,3 @@ def _seen(settings: Settings, pipeline: str) -> list[Change]:
     except (ClientError, WorldFault):
         err.print("[dim]no Kafka answers: these are the rules of the file[/dim]")
         return []
-
-
-async def _read(settings: Settings, pipeline: str) -> list[Change]:
-    from aimass.commands.alerts import record_of
-    from aimass.rules.document import Rule
-    from aimass.stages.control import ControlReader
-
-    topic = f"{pipeline}.control"
-    if topic not in await list_topics(kafka_options(settings)):
-        return []
-    reader, found = ControlReader(topic), []
-    async with Subscriber(topic, where=settings, from_="beginning", until_end=True) as subscriber:
-        async for message in subscriber.messages():
-            try:
-                order = reader.order(record_of(message), pipeline)
-            except BadEvent:
-                continue
-            if type(order) is RuleChange:
-                rule = msgspec.json.decode(order.rule, type=Rule)
-                found.append(Change(rule, order.time, order.by, order.why))
-    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 
 from aimass.rules.columns import Column, Truths
@@ -247,14 +246,12 @@ def levels_of(asked: Sequence[Asked]) -> dict[str, int]:
         ranks.update(found)
 
 
-_rules = msgspec.json.Decoder(Rule)
-
-
 def changed(rules: Sequence[Rule], changes: Iterable[Rule]) -> list[Rule]:
     """Return the rules of a pipeline's file with later changes in their places; new ones come after.
 
     Examples
     --------
+    >>> import msgspec
     >>> a, b = Rule("a", Truth(True)), Rule("b", Truth(True))
     >>> [(one.name, one.version) for one in changed([a], [b, msgspec.structs.replace(a, version=2)])]
     [('a', 2), ('b', 1)]

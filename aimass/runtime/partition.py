@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from aimass.errors import AimassError, BadEvent, ChangelogBehind, StageError, StateError, WorldFault
-from aimass.records import Command, Label, RuleChange, Tick
+from aimass.records import TIMELESS, Tick
 from aimass.runtime.log import OutRecord, Target, Writer, WriterFactory
 from aimass.runtime.outputs import OutputBuffer
 from aimass.runtime.state import PartitionState
@@ -31,7 +31,7 @@ from aimass.stages.base import SourceRecord, Stage
 logger = logging.getLogger(__name__)
 PROGRESS = b"\x00progress"
 _RESTORE_ROWS = 50_000
-_TIMELESS = (Label, RuleChange, Command, BadEvent)
+_TIMELESS = (*TIMELESS, BadEvent)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -254,7 +254,7 @@ class Partition:
     def _apply_in_time(self, records: Sequence[SourceRecord], events: Sequence[Any], tick_s: float) -> None:
         """Cut the batch where event time passes a tick: at the event, not at the batch, so that cuts never show.
 
-        Labels tell of the past, and people live in another time: neither moves it.
+        Not everything moves it: see `aimass.records.TIMELESS`.
         """
         start = 0
         for i, event in enumerate(events):

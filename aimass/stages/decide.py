@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import SEVERITIES, Alert, Command, Prediction, RuleChange
+from aimass.records import ORDERS, SEVERITIES, Alert, Anomaly, Command, Prediction, RuleChange
 from aimass.rules.columns import Truths
 from aimass.rules.document import Rule
 from aimass.rules.patterns import Match
@@ -30,7 +31,7 @@ _ASKED: ObjectSpec[dict[str, str]] = ObjectSpec(
     "asked", msgspec.json.Encoder().encode, msgspec.json.Decoder(dict[str, str]).decode
 )
 _rule = msgspec.json.Decoder(Rule).decode
-_CONTROL = {RuleChange, Command}
+_CONTROL = frozenset(ORDERS)
 
 
 class DecideStage:
@@ -194,39 +195,50 @@ class DecideStage:
             if one.match is not None:
                 self._happen(one.asked, one.match, state, out)
             return
-        asked, event, row = one.asked, sight.predictions[one.row], one.row
+        asked, event = one.asked, sight.predictions[one.row]
         anomalies = [event.anomalies[name] for name in asked.detectors if name in event.anomalies]
         severity = asked.rule.severity or severity_of(anomaly.score for anomaly in anomalies)
         episodes, level_of = self._episodes_of(asked.rule), SEVERITIES.index(severity)
         news = episodes.met(event, level_of, state) if one.is_met else episodes.unmet(event, state)
+        self._report(asked, event, severity, news, partial(self._shown, level, one, event, anomalies), out)
+
+    def _shown(
+        self, level: Level, one: Firing, event: Prediction, anomalies: Sequence[Anomaly]
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the cause and the evidence of an alert at an event."""
+        asked = one.asked
+        if one.match is not None:
+            return _course(asked, one.match), {**evidence(event), **one.match.evidence()}
+        values = modest({name: level.value(node).values()[one.seen_at] for name, node in asked.shown})
+        estimates = {name: event.estimates[name] for name in asked.models if name in event.estimates}
+        return words(asked.text, anomalies, estimates, values), {**evidence(event), **values}
+
+    def _report(
+        self,
+        asked: Asked,
+        event: Prediction,
+        severity: str,
+        news: Iterable[News],
+        shown: Callable[[], tuple[str, dict[str, Any]]],
+        out: Outputs,
+    ) -> None:
+        """Tell what is news of an episode; ``shown`` is asked for cause and evidence only when there is any."""
         for phase, episode, time in news:
             if phase == "resolved":
                 self._tell(asked, _ended(self._pipeline, asked, event.key, (phase, episode, time)), out)
                 continue
-            shown = {name: level.value(node).values()[row] for name, node in asked.shown}
-            values = modest(shown) if one.match is None else one.match.evidence()
-            estimates = {name: event.estimates[name] for name in asked.models if name in event.estimates}
-            cause = asked.rule.cause or (
-                words(asked.text, anomalies, estimates, values) if one.match is None else _course(asked, one.match)
-            )
-            told = {"when": asked.text, **evidence(event), **values}
-            self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
+            cause, told = shown()
+            told = {"when": asked.text, **told}
+            self._tell(asked, _alert(asked, event, phase, episode, severity, asked.rule.cause or cause, told), out)
 
     def _happen(self, asked: Asked, match: Match, state: State, out: Outputs) -> None:
         """Do what a rule says whose pattern was completed by time: there is no event that did it."""
         last = match.events[-1]
         name = f"{last.id}-{match.time:.0f}"
         event = Prediction(name, match.key, match.time, self._pipeline, last.source, {}, {}, _NOTHING)
-        rule = asked.rule
-        severity = rule.severity or "warning"
-        for phase, episode, time in self._episodes_of(rule).met(event, SEVERITIES.index(severity), state):
-            if phase == "resolved":
-                self._tell(asked, _ended(self._pipeline, asked, match.key, (phase, episode, time)), out)
-                continue
-            values = match.evidence()
-            cause = rule.cause or _course(asked, match)
-            told = {"when": asked.text, **values}
-            self._tell(asked, _alert(asked, event, phase, episode, severity, cause, told), out)
+        severity = asked.rule.severity or "warning"
+        news = self._episodes_of(asked.rule).met(event, SEVERITIES.index(severity), state)
+        self._report(asked, event, severity, news, lambda: (_course(asked, match), match.evidence()), out)
 
     def _give(self, rule: Rule, match: Match, state: State) -> None:
         """Give the tag and the items of a rule to the key for which it fired as time passed."""

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import Anomaly, Command, Drift, Estimate, Event, Label, LogRecord, Prediction, RuleChange, Source
+from aimass.records import ORDERS, Anomaly, Drift, Estimate, Event, Label, LogRecord, Prediction, Source
 from aimass.stages.base import Outputs
 from aimass.stages.batch import Batch
 from aimass.stages.correlate import Correlation, series_of
@@ -21,7 +21,7 @@ from aimass.state import ObjectSpec, State
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"{}")
 _NO_DRIFTS: dict[str, str] = {}
-_PASSED_ON = {RuleChange, Command}
+_PASSED_ON = frozenset(ORDERS)
 
 
 class Judge(Protocol):

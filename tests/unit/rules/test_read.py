@@ -133,7 +133,8 @@ def test_text_and_json_are_two_spellings_of_one_tree(node):
 @given(st.text(max_size=60) | st.text("ab.()><=!-+*/,:`\"' notinadr1m5", max_size=60))
 def test_any_text_is_a_condition_or_wrong(said):
     with contextlib.suppress(Wrong):
-        condition(said, WORDS)
+        node = condition(said, WORDS)
+        assert condition(text(node), WORDS) == node
 
 
 @settings(max_examples=150, deadline=None)
@@ -143,7 +144,8 @@ def test_a_condition_with_a_slip_is_another_or_wrong(node, data):
     at = data.draw(st.integers(0, len(said)))
     slip = data.draw(st.text("()><=\0\"' .,-5m", max_size=3))
     with contextlib.suppress(Wrong):
-        condition(said[:at] + slip + said[at + data.draw(st.integers(0, 3)) :], WORDS)
+        other = condition(said[:at] + slip + said[at + data.draw(st.integers(0, 3)) :], WORDS)
+        assert condition(text(other), WORDS) == other
 
 
 @pytest.mark.parametrize(
