@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,12 +15,17 @@ import topics.deadletters
 import topics.deliveries
 import topics.drifts
 import topics.evaluations
+import topics.gates
 import topics.links
 import topics.log
+import topics.observations
 import topics.outbox
 import topics.outcomes
+import topics.positions
 import topics.predictions
+import topics.quality
 import topics.recommendations
+import topics.redrive
 import topics.reviews
 import topics.series
 import topics.shadow
@@ -30,14 +36,20 @@ from agents import (
     correlate_sources,
     decide_alerts,
     deliver_notifications,
+    feed_sources,
+    judge_quality,
     notify_people,
     score_events,
 )
 from aimass.delivery.service import DeliveryService
+from aimass.formats.book import SchemaBook
 from aimass.pipeline import Pipeline, compile_stages
-from aimass.runtime.chunk import ChunkSchema
+from aimass.quality.gates import AT_THE_DOOR
+from aimass.runtime.chunk import Chunk, ChunkSchema
 from aimass.runtime.engine import Engine, Wiring
+from aimass.runtime.gates import GateBoard
 from aimass.runtime.outputs import Channel
+from aimass.runtime.schemas import Registry
 from aimass.stages.base import Stage
 from aimass.topic import Topic
 
@@ -49,7 +61,7 @@ _COMPUTED = (
     topics.drifts.TOPIC,
     topics.evaluations.TOPIC,
     topics.shadow.TOPIC,
-    topics.reviews.TOPIC,
+    topics.observations.TOPIC,
     topics.recommendations.TOPIC,
     topics.outcomes.TOPIC,
     topics.signals.TOPIC,
@@ -57,6 +69,7 @@ _COMPUTED = (
     topics.outbox.TOPIC,
 )
 _CORRELATED = (topics.series.TOPIC, topics.links.TOPIC)
+_JUDGED = (topics.quality.TOPIC, topics.reviews.TOPIC, topics.redrive.TOPIC, topics.gates.TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,7 @@ class Layout:
         The first part of the names of what is computed from the log.
     sources
         The topics that it collects from, those of labels and of control among them; none for a replay.
-    control, log, deliveries
+    control, log, deliveries, positions
         What is there once, and never made by a replay.
     computed
         What is computed from the log, and would be again by a replay, by its last name.
@@ -89,6 +102,7 @@ class Layout:
     control: Topic
     log: Topic
     deliveries: Topic
+    positions: Topic | None
     computed: Mapping[str, Topic]
     emits: tuple[str, ...]
 
@@ -100,12 +114,16 @@ class Layout:
         emits = tuple(dict.fromkeys(rule.emit for rule in pipeline.rules if rule.emit is not None))
         computed = [*_COMPUTED, *(_CORRELATED if pipeline.correlations else ())]
         computed += [replace(topics.alerts.TOPIC, name=emit) for emit in emits]
+        judges = pipeline.has_judge and not outputs
+        computed += _JUDGED if judges else ()
+        redrive = (topics.redrive.TOPIC.of(name).name,) if judges else ()
         return cls(
             place=place,
-            sources=() if outputs else (*pipeline.inputs, control.name),
+            sources=() if outputs else (*pipeline.inputs, control.name, *redrive),
             control=control,
             log=topics.log.TOPIC.of(name),
             deliveries=topics.deliveries.TOPIC.of(name),
+            positions=topics.positions.TOPIC.of(name) if any(one.feed for one in pipeline.sources) else None,
             computed={topic.name: topic.of(place) for topic in computed},
             emits=emits,
         )
@@ -123,7 +141,8 @@ class Layout:
     @property
     def own(self) -> list[Topic]:
         """All topics that the pipeline writes, but the changelogs."""
-        return [self.control, self.log, *self.computed.values(), self.deliveries]
+        feeds = [] if self.positions is None else [self.positions]
+        return [self.control, self.log, *self.computed.values(), self.deliveries, *feeds]
 
     def changelog(self, agent: str, source: str) -> Topic:
         """Return the changelog of an agent for one of its input topics."""
@@ -133,7 +152,10 @@ class Layout:
     def inputs(self) -> dict[str, tuple[str, ...]]:
         """Return by agent which topics it reads."""
         found = {"collect": self.sources, "score": (self.log.name,)}
-        for agent, topic in (("decide", "predictions"), ("notify", "signals"), ("correlate", "series")):
+        reads = {"decide": "predictions", "notify": "signals", "correlate": "series"}
+        if "quality" in self.computed:
+            reads["judge"] = "observations"
+        for agent, topic in reads.items():
             if topic in self.computed:
                 found[agent] = (self.computed[topic].name,)
         return found
@@ -149,16 +171,24 @@ class Layout:
 _UNTOLD_S = 1.0
 _SIDES = {
     "score": ("anomalies", "drifts", "evaluations"),
-    "decide": ("shadow", "reviews", "recommendations", "outcomes"),
+    "decide": ("shadow", "recommendations", "outcomes"),
     "notify": ("outbox",),
+    "judge": ("reviews", "redrive", "gates", "signals"),
     "correlate": (),
 }
-_MAIN = {"score": "predictions", "decide": "alerts", "notify": "transitions", "correlate": "links"}
+_MAIN = {
+    "score": "predictions",
+    "decide": "alerts",
+    "notify": "transitions",
+    "judge": "quality",
+    "correlate": "links",
+}
 _ATTACH = {
     "collect": collect_events.attach,
     "score": score_events.attach,
     "decide": decide_alerts.attach,
     "notify": notify_people.attach,
+    "judge": judge_quality.attach,
     "correlate": correlate_sources.attach,
 }
 
@@ -182,30 +212,40 @@ def build(
 
     def channels(agent: str) -> dict[str, Channel]:
         if agent == "collect":
-            return {"": channel(layout.log, by_key=True), "everywhere": channel(layout.log, to_all=True)}
+            found = {"": channel(layout.log, by_key=True), "everywhere": channel(layout.log, to_all=True)}
+            return found | {"observations": channel(layout.computed["observations"], by_key=True)}
         sides = (*_SIDES[agent], *(layout.emits if agent == "decide" else ()))
         found = {name: channel(layout.computed[name]) for name in sides}
+        if agent == "judge":
+            found["control"] = channel(layout.control)
         if agent == "decide":
+            found["reviews"] = channel(layout.computed["observations"], by_key=True)
             found["signals"] = channel(layout.computed["signals"], by_key=True)
         if agent == "score" and "series" in layout.computed:
             found["series"] = channel(layout.computed["series"], by_key=True)
         return found | {"": channel(layout.computed[_MAIN[agent]])}
 
+    door = _Door(pipeline, engine)
     records = {topic.name: topic.record for topic in (layout.log, *layout.computed.values())}
     dead = channel(layout.computed["deadletters"])
     for agent, names in layout.inputs().items():
         if agent not in agents or not names:
             continue
         wiring = Wiring(
-            stage=partial(_stage, pipeline, agent),
+            stage=partial(_stage, pipeline, agent, door),
             inputs={name: records.get(name) for name in names},
             channels=channels(agent),
             deadletters=dead,
             changelog=partial(_changelog, layout, agent),
             lateness_s=0.0 if agent == "notify" else pipeline.time.lateness,
             rest_s=_UNTOLD_S if agent == "notify" and not pipeline.receivers else 0.0,
+            prepare=door.prepare if agent == "collect" else None,
         )
         _ATTACH[agent](engine.app, engine.app.topic(*names, schema=schema), engine.add(agent, wiring))
+    if "collect" in agents and door.gates is not None:
+        engine.app.task(door.gates.run)
+    if "feed" in agents and layout.positions is not None:
+        feed_sources.attach(engine.app, pipeline, engine.settings)
     if "deliver" in agents and pipeline.receivers:
         service = DeliveryService(pipeline.name, pipeline.receivers, engine.settings, observe=engine.delivered)
         deliver_notifications.attach(engine.app, service)
@@ -215,5 +255,23 @@ def _changelog(layout: Layout, agent: str, source: str) -> str:
     return layout.changelog(agent, source).name
 
 
-def _stage(pipeline: Pipeline, name: str) -> Stage:
-    return next(stage for stage in compile_stages(pipeline) if stage.name == name)
+def _stage(pipeline: Pipeline, name: str, door: _Door) -> Stage:
+    return next(stage for stage in compile_stages(pipeline, door.gates, door.book) if stage.name == name)
+
+
+class _Door:
+    """What COLLECT is told from outside: which gates are closed, and what schema registries say."""
+
+    def __init__(self, pipeline: Pipeline, engine: Engine) -> None:
+        at_the_door = any(gate.action in AT_THE_DOOR for gate in pipeline.gates)
+        self.gates = GateBoard(pipeline.name, engine.settings) if at_the_door else None
+        self.book = SchemaBook()
+        registries = {one.topic: one.registry for one in pipeline.sources if one.registry is not None}
+        made = {url: Registry(url, os.environ) for url in registries.values()}
+        self._registries = {topic: made[url] for topic, url in registries.items()}
+        self.prepare = self._prepare if registries else None
+
+    async def _prepare(self, chunk: Chunk) -> None:
+        registry = self._registries.get(chunk.tp.topic)
+        if registry is not None:
+            await registry.learn(self.book, [record.value for record in chunk.records])

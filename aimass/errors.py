@@ -7,7 +7,8 @@
     ├── BadEvent                one event cannot be accepted: it goes to the dead letters
     ├── BrokerError             the embedded Kafka cannot run (aimass.broker.errors)
     ├── WorldFault              the broker, the disk or the network failed: retried with backoff
-    │   └── Fenced              another worker owns the partition now
+    │   ├── Fenced              another worker owns the partition now
+    │   └── SourceStopped       a gate has closed a source: nothing of it is taken until it is opened
     ├── StageError              a stage failed where no event is to blame
     ├── StateError              state on disk or in the changelog cannot be used
     │   ├── ChangelogBehind     a changelog ends before what a store has of it: the store is not its child
@@ -54,6 +55,10 @@ class WorldFault(AimassError):
 
 class Fenced(WorldFault):
     """Another worker has taken over the partition: what this one had not committed is dropped."""
+
+
+class SourceStopped(WorldFault):
+    """A gate has closed a source: its records stay where they are until a person opens it (`aimass quality open`)."""
 
 
 class StageError(AimassError):

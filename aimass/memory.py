@@ -155,6 +155,10 @@ class MemoryState:
         touched = self._touched.get((table, key), self.now)
         return ttl_s is None or not math.isfinite(touched) or self.now - touched <= ttl_s
 
+    def advance(self, now: float) -> None:
+        """Move event time on."""
+        self.now = now
+
     def commit(self) -> dict[str, dict[str, bytes]]:
         """Encode everything that is live, and return all rows by table and key."""
         for table in self._tables.values():

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from aimass.errors import ConfigurationError
 
 #: The agents of a pipeline, in the order in which an event passes them.
-AGENTS: Final = ("collect", "score", "decide", "notify", "deliver", "correlate")
+AGENTS: Final = ("feed", "collect", "score", "decide", "notify", "deliver", "judge", "correlate")
 PREFIX: Final = "AIMASS_"
 #: Variables of this prefix are not settings: tests and fault injection use them.
 IGNORED_PREFIX: Final = "AIMASS_TEST_"
@@ -124,6 +124,9 @@ class Settings:
     )
     session_timeout_s: int = _number_setting(10, "a silent worker's partitions move after this", 1, 1_800)
     web_port: int = _number_setting(6066, "port of /metrics and /health (0: off; taken: the next free)", 0, 65_535)
+    push_host: str = _setting("127.0.0.1", "the address that sources are pushed to", "a host", _text)
+    push_port: int = _number_setting(8099, "the port that sources are pushed to (0: any that is free)", 0, 65_535)
+    push_token: str | None = _text_setting("the bearer token that whoever pushes must send", secret=True)
     log_level: str = _choice_setting("INFO", "least severe log lines written", LOG_LEVELS)
 
     def __post_init__(self) -> None:

@@ -103,3 +103,6 @@ class State(Protocol):
 
     def objects(self, spec: ObjectSpec[T]) -> Objects[T]: ...
     def rows(self, spec: RowSpec) -> Rows: ...
+
+    def advance(self, now: float) -> None:
+        """Move event time on: for a stage that reads bytes, and so alone knows what time it is in them."""

@@ -22,7 +22,7 @@ from aimass.commands.control import send
 from aimass.commands.kafka import find_kafka
 from aimass.commands.tail import clock
 from aimass.errors import BadEvent, ClientError
-from aimass.records import Command, Delivery, Notification, RuleChange, Transition
+from aimass.records import Command, Delivery, Gate, Notification, RuleChange, Transition
 from aimass.settings import Settings, kafka_options
 from aimass.stages.control import ControlReader
 from aimass.testing import MemoryRecord
@@ -274,7 +274,9 @@ def orders(settings: Settings, pipeline: str) -> list[RuleChange | Command]:
             message.value, message.key, message.topic, message.partition, message.offset, message.timestamp_ms
         )
         with suppress(BadEvent):
-            found.append(reader.order(record, pipeline))
+            order = reader.order(record, pipeline)
+            if not isinstance(order, Gate):
+                found.append(order)
     return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from aimass.formats.book import SchemaBook
 from aimass.models.encode import Encoder
 from aimass.models.features import Numbers
 from aimass.models.links import MAX_LAG, LinkSpec
 from aimass.models.tasks import OTHERS
 from aimass.models.values import LINE
+from aimass.pipeline.collecting import collect_stage, judge_stage
 from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline
 from aimass.pipeline.recommending import RecommendDef
 from aimass.pipeline.rules import rule_of, vocabulary_of
@@ -18,18 +20,14 @@ from aimass.rules.syntax import Any_, Pattern
 from aimass.rules.vocabulary import Vocabulary
 from aimass.stages.base import Stage
 from aimass.stages.budget import Budgeted
-from aimass.stages.collect import CollectStage
-from aimass.stages.control import ControlReader
 from aimass.stages.correlate import CorrelateStage, Correlation
 from aimass.stages.decide import DecideStage
 from aimass.stages.detecting import Detector
 from aimass.stages.detectors import CategoryDetector, MissingDetector, RelationDetector, ShapeDetector, SilenceDetector
 from aimass.stages.inputs import Features
 from aimass.stages.joins import Join
-from aimass.stages.labels import LabelReader
 from aimass.stages.models import ModelJudge, ModelSpec
 from aimass.stages.notify import NotifyStage
-from aimass.stages.reader import Reader
 from aimass.stages.recommend import Recommender
 from aimass.stages.score import Judge, ScoreStage
 from aimass.stages.values import ValueDetector
@@ -42,8 +40,13 @@ _KINDS = {
 }
 
 
-def compile_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
+def compile_stages(
+    pipeline: Pipeline, gates: Mapping[str, str] | None = None, book: SchemaBook | None = None
+) -> tuple[Stage, ...]:
     """Return new stages for one partition or for all: what they learn is in the state, not in them.
+
+    ``gates`` and ``book`` are filled by whoever runs COLLECT: what closed gates do at the door, and what a schema
+    registry said.
 
     Examples
     --------
@@ -52,17 +55,14 @@ def compile_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
     >>> [stage.name for stage in stages]
     ['collect', 'score', 'decide', 'notify']
     """
-    stages: list[Stage] = [_collect(pipeline), _score(pipeline), decide_stage(pipeline, rules_of(pipeline))]
+    stages: list[Stage] = [collect_stage(pipeline, gates or {}, book or SchemaBook()), _score(pipeline)]
+    stages.append(decide_stage(pipeline, rules_of(pipeline)))
     stages.append(NotifyStage(pipeline.name, [one.receiver for one in pipeline.receivers], pipeline.alerts.policy))
+    if pipeline.has_judge:
+        stages.append(judge_stage(pipeline))
     if pipeline.correlations:
         stages.append(CorrelateStage(_correlations(pipeline), pipeline.time.lateness))
     return tuple(stages)
-
-
-def _collect(pipeline: Pipeline) -> CollectStage:
-    readers = [Reader(one.topic, one.key, one.time, one.id) for one in pipeline.sources]
-    readers += [LabelReader(one.topic, one.about, one.event, one.value, one.key, one.time) for one in pipeline.labels]
-    return CollectStage(pipeline.name, readers, ControlReader(f"{pipeline.name}.control"))
 
 
 def _hidden(pipeline: Pipeline) -> list[str]:

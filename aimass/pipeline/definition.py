@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
+from aimass.formats import FORMATS
 from aimass.pipeline.alerting import AlertsDef, ReceiverDef
+from aimass.pipeline.data import GateDef, LookupDef, QualityDef
 from aimass.pipeline.recommending import RecommendDef
 from aimass.pipeline.ruling import RuleDef, TableDef
 from aimass.pipeline.setting import setting
@@ -24,7 +26,80 @@ class SourceDef:
     )
     time: str | None = setting("path", "where the event's time stands", default=None, shown="the Kafka timestamp")
     id: str | None = setting("path", "where the event's own id stands", default=None, shown="topic-partition-offset")
-    format: str = setting("choice", "how its values are written", default="json", allowed=("json",))
+    format: str = setting("choice", "how its values are written", default="json", allowed=FORMATS)
+    columns: tuple[str, ...] = setting(
+        "texts",
+        "for `csv`: the names of the columns, in order",
+        default=(),
+        shown="the first line of a file that is fed",
+    )
+    delimiter: str = setting("text", "for `csv`: what stands between columns", default=",")
+    pattern: str | None = setting(
+        "text", "for `pattern`: a regular expression with named groups, `(?P<user>\\S+)`", default=None, shown="none"
+    )
+    schema: str | None = setting(
+        "text",
+        "for `avro`: a file with the schema; for `protobuf`: a file that `protoc --descriptor_set_out` made",
+        default=None,
+        shown="the registry's",
+    )
+    message: str | None = setting("text", "for `protobuf`: the message's full name", default=None, shown="the only one")
+    registry: str | None = setting(
+        "text", "for `avro` and `protobuf`: the URL of a schema registry, Confluent's API", default=None, shown="none"
+    )
+    feed: str | None = setting(
+        "text",
+        "what fills the topic: a path (`logs/*.log`), `https://…`, `postgresql://…`, `sqlite:///…`, or `push`",
+        default=None,
+        shown="whoever produces to it",
+    )
+    every: float = setting("duration", "how often a feed looks for more", default=10.0)
+    query: str | None = setting(
+        "text", "of a database feed: a query whose `:cursor` is the newest value seen", default=None, shown="none"
+    )
+    cursor: str | None = setting(
+        "path", "of a database or HTTP feed: the column or field that grows, row by row", default=None, shown="none"
+    )
+    start: str | float | bool = setting(
+        "scalar", 'of a database feed: what `:cursor` is at first, like `0` or `"1970-01-01"`', default=0
+    )
+    items: str | None = setting(
+        "path", "of an HTTP feed: where the list of records stands in an answer", default=None, shown="the whole answer"
+    )
+    next: str | None = setting(
+        "text",
+        "of an HTTP feed: where the next page is named: `link` (the header), or a path to its URL or token",
+        default=None,
+        shown="there is one page",
+    )
+    token: str | None = setting(
+        "text", "of an HTTP feed: the query parameter that takes the next page's token", default=None, shown="none"
+    )
+    since: str | None = setting(
+        "text", "of an HTTP feed: the query parameter that takes the newest cursor seen", default=None, shown="none"
+    )
+    headers: tuple[tuple[str, str | float | bool], ...] = setting(
+        "parameters", "of an HTTP feed: headers; `${NAME}` in them is read from the environment", default=()
+    )
+    rate: float = setting("amount", "of an HTTP feed: requests a second at the most", default=5.0)
+    clean: tuple[tuple[str, str], ...] = setting(
+        "cleaning", 'what is done to fields first, like `{ heat = "number | convert F C", site = "trim" }`', default=()
+    )
+    only: str | None = setting(
+        "condition", "records of which it is not true are left out, like `type == 'order'`", default=None, shown="all"
+    )
+    dedupe: float | None = setting(
+        "lasting", "a record whose `id` came within this time is left out", default=None, shown="none is"
+    )
+    contract: str | None = setting(
+        "text", "the file of its contract: our TOML, JSON Schema, or ODCS", default=None, shown="none"
+    )
+    breach: str = setting(
+        "choice",
+        "what becomes of a record that breaks its contract: it waits for people, goes on with a note, is a dead letter",
+        default="quarantine",
+        allowed=("quarantine", "tag", "reject"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +297,8 @@ class Pipeline:
     )
     sources: tuple[SourceDef, ...] = ()
     labels: tuple[LabelDef, ...] = ()
+    lookups: tuple[LookupDef, ...] = ()
+    gates: tuple[GateDef, ...] = ()
     joins: tuple[JoinDef, ...] = ()
     models: tuple[ModelDef, ...] = ()
     detectors: tuple[DetectorDef, ...] = ()
@@ -231,6 +308,7 @@ class Pipeline:
     recommends: tuple[RecommendDef, ...] = ()
     receivers: tuple[ReceiverDef, ...] = ()
     alerts: AlertsDef = AlertsDef()  # noqa: RUF009
+    quality: QualityDef = QualityDef()  # noqa: RUF009
     time: TimeDef = TimeDef()
 
     @property
@@ -239,11 +317,24 @@ class Pipeline:
         topics = [source.topic for source in self.sources] + [label.topic for label in self.labels]
         return tuple(dict.fromkeys(topics))
 
+    @property
+    def judged(self) -> tuple[SourceDef, ...]:
+        """The sources whose data is judged."""
+        return tuple(one for one in self.sources if self.quality.all or one.contract is not None)
+
+    @property
+    def has_judge(self) -> bool:
+        """Whether anything is there for JUDGE: data that is judged, or events that rules send to people."""
+        return bool(self.judged) or any(rule.review for rule in self.rules)
+
 
 #: Sections by their name in the file: the attribute of `Pipeline`, the class, and whether there may be many.
 SECTIONS: dict[str, tuple[str, Any, bool]] = {
     "source": ("sources", SourceDef, True),
     "label": ("labels", LabelDef, True),
+    "lookup": ("lookups", LookupDef, True),
+    "quality": ("quality", QualityDef, False),
+    "gate": ("gates", GateDef, True),
     "join": ("joins", JoinDef, True),
     "model": ("models", ModelDef, True),
     "detector": ("detectors", DetectorDef, True),

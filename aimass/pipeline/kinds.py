@@ -144,6 +144,12 @@ def _encodings(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((_path(path), choice(kind, ENCODINGS)) for path, kind in _flat(value))
 
 
+def _cleaning(value: Any) -> tuple[tuple[str, str], ...]:
+    if type(value) is not dict or not value:
+        raise ValueError('must be a table of paths and steps, like { heat = "number | convert F C" }')
+    return tuple((_path(path), _text(steps)) for path, steps in _flat(value))
+
+
 def _rows(value: Any) -> tuple[tuple[Any, ...], ...]:
     if type(value) is not list or not value or not all(type(row) is list and len(row) > 1 for row in value):
         raise ValueError('must be a list of rows, like [["> 100", "NL", "high"], ["-", "-", "low"]]')
@@ -209,5 +215,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "rows": _rows,
     "tests": _tests,
     "encodings": _encodings,
+    "cleaning": _cleaning,
+    "lasting": _lasting,
     "parameters": _parameters,
 }

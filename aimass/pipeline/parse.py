@@ -10,7 +10,9 @@ from typing import Any
 
 from aimass.errors import ConfigurationError
 from aimass.models.tasks import ensemble
-from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, keys_of
+from aimass.pipeline.data_checks import data_problems, placed
+from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, SourceDef, keys_of
+from aimass.pipeline.feeding import feed_problems
 from aimass.pipeline.kinds import KINDS, UNLABELLED, choice
 from aimass.pipeline.lines import Place, index_lines
 from aimass.pipeline.rules import rule_of, table_of
@@ -136,7 +138,7 @@ class _Reader:
         if not values.get("sources", True) and "source" not in self._intended:
             self._wrong("", 0, "", 'has no [[source]]: add one, with topic = "your.topic"')
         self._twice("source", "topic", values)
-        for name in ("model", "detector", "table", "rule", "correlation", "receiver", "recommend"):
+        for name in ("model", "detector", "table", "rule", "correlation", "receiver", "recommend", "gate"):
             self._twice(name, "name", values)
         values["detectors"] = detectors = values.get("detectors") or (DetectorDef(name="odd"),)
         names = [getattr(one, "name", "") for one in detectors]
@@ -146,6 +148,9 @@ class _Reader:
                 hint = "" if model.name != "odd" or len(names) > 1 else " (the default one)"
                 self._wrong("model", number, "name", f"[[model]] name: {model.name!r} is a detector's name too{hint}")
         self._refers(values, [*names, *models])
+        placed(values, self._file)
+        for section, number, key, said in data_problems(values):
+            self._wrong(section, number, key, f"[[{section}]] {key}: {said}")
         targets = {str(getattr(model, "target", "")) for model in values.get("models", ())} - {"None"}
         for name in ("model", "detector"):
             for number, one in enumerate(values.get(f"{name}s", ())):
@@ -158,6 +163,9 @@ class _Reader:
     def _refers(self, values: dict[str, Any], judges: list[str]) -> None:
         """Check what labels, joins and models refer to."""
         topics = [getattr(one, "topic", "") for one in values.get("sources", ())]
+        for number, one in enumerate(values.get("sources", ())):
+            for key, problem in feed_problems(one) if type(one) is SourceDef else ():
+                self._wrong("source", number, key, f"[[source]] {key}: {problem}")
         labels = values.get("labels", ())
         for number, label in enumerate(labels):
             about, topic = getattr(label, "about", None), getattr(label, "topic", None)

@@ -34,7 +34,20 @@ _TYPES = {
     "rows": "list of lists",
     "tests": "tables",
     "encodings": "table",
+    "cleaning": "table",
+    "lasting": "duration",
     "parameters": "table",
+    "version": "version",
+    "bound": "number or time",
+    "length": "whole number",
+    "tolerance": "number",
+    "pattern": "regular expression",
+    "literals": "list of texts, numbers or truths",
+    "options": "list of texts, numbers or truths",
+    "check": "condition",
+    "span": "duration",
+    "true-values": "table",
+    "schema": "text",
 }
 
 
@@ -46,15 +59,16 @@ def tables() -> str:
     >>> print(tables().splitlines()[4])
     | `name` | name | required | names the pipeline, its topics and its consumer groups |
     """
-    parts = [_table("Top of the file", Pipeline)]
+    parts = [table_of("Top of the file", Pipeline)]
     for name, (_, section, many) in SECTIONS.items():
         shape = f"[[{name}]]" if many else f"[{name}]"
         said = (section.__doc__ or "").partition(": ")[2]
-        parts.append(_table(f"`{shape}`", section, f"{said[:1].upper()}{said[1:]}\n\n"))
+        parts.append(table_of(f"`{shape}`", section, f"{said[:1].upper()}{said[1:]}\n\n"))
     return "\n".join(parts)
 
 
-def _table(title: str, section: Any, intro: str = "") -> str:
+def table_of(title: str, section: Any, intro: str = "") -> str:
+    """Return the table of a section's keys, under a title."""
     rows = [
         f"| `{name}` | {_type(one)} | {_default(one)} | {one.metadata['help']} |"
         for name, one in keys_of(section).items()
@@ -78,7 +92,11 @@ def _default(one: Field[Any]) -> str:
         return "none"
     if type(one.default) is bool:
         return "`true`" if one.default else "`false`"
-    return f"`{_duration(one.default) if 'duration' in one.metadata['kind'] else one.default}`"
+    return f"`{_duration(one.default) if _is_duration(one) else one.default}`"
+
+
+def _is_duration(one: Field[Any]) -> bool:
+    return one.metadata["kind"] == "span" or "duration" in one.metadata["kind"]
 
 
 def _duration(seconds: float) -> str:

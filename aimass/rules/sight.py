@@ -88,7 +88,7 @@ class Sight:
         """Find many fields in one pass over the events, where all events have them; else one by one when asked for."""
         known = self._fields if self._whole is None else {**self._whole[0]._fields, **self._fields}
         plain = [path for path in paths if "." not in path and path not in known]
-        if len(plain) < 2 or not self.predictions:
+        if len(plain) < 2 or not len(self):
             return
         try:
             columns = list(zip(*map(itemgetter(*plain), self.data), strict=True))

@@ -7,13 +7,14 @@ closes it when it is taken away. `StageRuntime` is what an agent holds: ``await 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from faust.types import TP
 
 from aimass.codec import decoder
+from aimass.errors import WorldFault
 from aimass.records import Delivery
 from aimass.runtime.chunk import Chunk
 from aimass.runtime.driver import App, make_app
@@ -50,6 +51,9 @@ class Wiring:
         How far behind the newest event others may still come.
     rest_s
         The least time between two commits, where nobody waits for what they bring.
+    prepare
+        Done before a chunk is taken: what its values need to be decoded is fetched. A `WorldFault` of it is one of the
+        partition.
     """
 
     stage: Callable[[], Stage]
@@ -59,6 +63,7 @@ class Wiring:
     changelog: Callable[[str], str]
     lateness_s: float = 0.0
     rest_s: float = 0.0
+    prepare: Callable[[Chunk], Awaitable[None]] | None = None
 
 
 @dataclass(slots=True)
@@ -79,8 +84,15 @@ class StageRuntime:
     async def process(self, chunk: Chunk) -> None:
         """Run the stage over a chunk: outputs, state and offset commit together, soon, in the background."""
         lane = self.engine.lanes.get(chunk.tp)
-        if lane is not None:
-            await lane.take(chunk)
+        if lane is None:
+            return
+        if self.wiring.prepare is not None:
+            try:
+                await self.wiring.prepare(chunk)
+            except WorldFault as exc:
+                lane.fail(chunk, exc)
+                return
+        await lane.take(chunk)
 
 
 class Engine:

@@ -154,6 +154,11 @@ class Lane:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
+    def fail(self, chunk: Chunk, exc: AimassError) -> None:
+        """Begin again before a chunk that cannot be taken for now."""
+        if chunk.epoch == self.epoch and self.is_ready and not self._closing:
+            self._fault(exc)
+
     def _take_slice(self, partition: Partition, records: Sequence[SourceRecord], next_offset: int) -> None:
         started = time.perf_counter()
         try:
@@ -301,12 +306,13 @@ class Lane:
 
     def _tick(self) -> None:
         partition = self.partition
-        if partition is None or not self._writes_ticks or partition.stage.tick_s is None:
-            return
-        if partition.is_dirty or not self._caught_up():
+        if partition is None or not self._writes_ticks or partition.is_dirty or not self._caught_up():
             return
         idle = time.monotonic() - self._last_take
-        if idle >= partition.stage.tick_s:
+        if partition.stage.tick_s is None:
+            if idle >= _SETTLE_S:
+                partition.idle()
+        elif idle >= partition.stage.tick_s:
             partition.tick(idle)
             self._last_take = time.monotonic()
 

@@ -118,6 +118,7 @@ class Partition:
         self._since: list[SourceRecord] = []
         self._mark: tuple[int | None, float, float] = (None, -math.inf, -math.inf)
         self._is_broken = False
+        self._on_idle: Callable[[PartitionState, OutputBuffer], None] | None = getattr(stage, "on_idle", None)
         self.restored_rows = 0
 
     # -- open ---------------------------------------------------------------------------------------------------------
@@ -305,6 +306,11 @@ class Partition:
         if self.stage.tick_s is None or self._watermark == -math.inf:
             return
         self._outputs.emit(Tick(self._watermark + seconds_idle), key="", to="tick")
+
+    def idle(self) -> None:
+        """Tell a stage that reads bytes, and so has no ticks, that nothing more comes for now."""
+        if self._on_idle is not None and not self._is_broken:
+            self._on_idle(self.state, self._outputs)
 
     # -- commit -------------------------------------------------------------------------------------------------------
 

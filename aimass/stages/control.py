@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from aimass.errors import BadEvent
-from aimass.records import Command, RuleChange, Source
+from aimass.records import DATA_ORDERS, Command, Gate, RuleChange, Source
 from aimass.rules.document import Rule, problems
 from aimass.rules.read import Wrong, checked
 from aimass.stages.base import SourceRecord
 
-ACTIONS = ("ack", "unack", "snooze", "resolve", "silence", "unsilence")
+ACTIONS = ("ack", "unack", "snooze", "resolve", "silence", "unsilence", *DATA_ORDERS)
 
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,11 +23,13 @@ class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: float | None = None
     by: str = ""
     why: str = ""
+    patch: dict[str, Any] = {}
 
 
 class _Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: msgspec.Raw = msgspec.Raw()
     command: _Order | None = None
+    gate: Gate | None = None
     by: str = ""
     why: str = ""
 
@@ -49,7 +53,7 @@ def _checked(rule: Rule) -> Rule:
 class ControlReader:
     """Reads the records of a control topic: ``{"rule": {...}, "by": ..., "why": ...}`` or ``{"command": {...}}``.
 
-    They get their ids from where they stand, and their times from Kafka.
+    They get their ids from where they stand, and their times from Kafka. JUDGE writes ``{"gate": {...}}`` there.
 
     Examples
     --------
@@ -63,7 +67,7 @@ class ControlReader:
     def __init__(self, topic: str) -> None:
         self.topic = topic
 
-    def order(self, record: SourceRecord, pipeline: str) -> RuleChange | Command:
+    def order(self, record: SourceRecord, pipeline: str) -> RuleChange | Command | Gate:
         """Return what a record orders.
 
         Raises
@@ -80,6 +84,8 @@ class ControlReader:
                 return RuleChange(source.id, rule.name, time, pipeline, source, found.rule, found.by, found.why)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise BadEvent(f"no change of a rule and no command: {exc}") from exc
+        if found.gate is not None:
+            return msgspec.structs.replace(found.gate, source=source)
         order = found.command
         if order is None or order.do not in ACTIONS:
             raise BadEvent(f"neither a rule nor a command, which is one of {', '.join(ACTIONS)}")
@@ -95,4 +101,5 @@ class ControlReader:
             order.until,
             order.by,
             order.why,
+            order.patch,
         )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from aimass.errors import BadEvent
 from aimass.models.features import MISSING, getter
+from aimass.quality.times import moment, unit
 from aimass.stages.base import SourceRecord
 
 MAX_DEPTH = 128
 MAX_TEXT = 1024
 _SPACE = b" \t\n\r"
-_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))  # whole: Python divides exactly
 
 
 class Reader:
@@ -50,8 +49,11 @@ class Reader:
             When the record is no event, with the reason.
         """
         value, data = self.decode(record)
-        name = None if self._id is None else text_at(self._id(data), self.id, "id")
-        return value, name, *self.place(record, data)
+        return value, self.name(data), *self.place(record, data)
+
+    def name(self, data: dict[str, Any]) -> str | None:
+        """Return an event's own id; ``None``: its position's."""
+        return None if self._id is None else text_at(self._id(data), self.id, "id")
 
     def decode(self, record: SourceRecord) -> tuple[bytes, dict[str, Any]]:
         """Return a record's JSON object, as it came and decoded."""
@@ -103,19 +105,17 @@ class Reader:
 
 
 def _seconds(value: float, path: str | None) -> float:
-    if value >= 0:
-        for limit, unit in _UNITS:
-            if value < limit:
-                return value / unit
-    raise BadEvent(f"the time at {path!r} is {value:.17g}: out of range")
+    found = unit(value)
+    if found is None:
+        raise BadEvent(f"the time at {path!r} is {value:.17g}: out of range")
+    return found
 
 
 def _iso(value: str, path: str | None) -> float:
-    try:
-        when = datetime.fromisoformat(value)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as exc:
-        raise BadEvent(f"the time at {path!r} is {value[:40]!r}: not ISO 8601") from exc
+    found = moment(value)
+    if found is None:
+        raise BadEvent(f"the time at {path!r} is {value[:40]!r}: not ISO 8601")
+    return found
 
 
 def text_at(value: Any, path: str | None, what: str) -> str:

@@ -43,6 +43,9 @@ class FakePartition:
         self.world.taken += [record.offset for record in records if record.offset >= self.position]
         self.position = next_offset
 
+    def idle(self):
+        self.world.idled = True
+
     @property
     def is_dirty(self):
         return self.position != self.committed
@@ -61,6 +64,7 @@ class World:
 
     def __init__(self):
         self.position, self.end, self.error = 0, 0, None
+        self.idled = False
         self.taken, self.commits, self.crashes, self.started = [], [], [], []
 
     def start_reading(self, tp, offset=None):
@@ -154,3 +158,10 @@ async def test_a_world_fault_opens_again(lane):
     await lane.take(fetched(lane, 0))
     assert lane.world.taken == [0]
     assert math.isfinite(lane.world.started[-1])
+
+
+async def test_a_stage_of_bytes_is_told_that_nothing_more_comes(lane):
+    await lane.take(fetched(lane, 0))
+    await until(lambda: lane.world.commits == [1])
+    assert not lane.world.idled
+    await until(lambda: lane.world.idled)

@@ -11,6 +11,7 @@ from aimass import codec
 from aimass.pipeline import compile_stages, parse
 from aimass.records import Event, LogRecord
 from aimass.stages.collect import CollectStage
+from aimass.stages.intake import Plan
 from aimass.stages.reader import Reader
 from aimass.testing import MemoryOutputs, MemoryRecord, MemoryState, run_stage
 from tests.unit.stages.nasty import NASTY
@@ -37,7 +38,7 @@ when = "odd.score >= 0 or fault.value == 1 or event.a.b < 3 or not ok"
 
 def collect(value, reader=None, **record):
     out = MemoryOutputs()
-    stage = CollectStage("demo", [reader or Reader("t", key="pump")])
+    stage = CollectStage("demo", [Plan(reader or Reader("t", key="pump"))])
     stage.on_batch([MemoryRecord(value, **record)], MemoryState(), out)
     if out.rejected:
         assert not out.emitted
@@ -170,7 +171,7 @@ def test_a_missing_time_and_a_strange_kafka_key_are_named():
 
 
 def test_several_topics_have_readers_of_their_own():
-    stage, out = CollectStage("demo", [Reader("a", key="x"), Reader("b", key="y.0")]), MemoryOutputs()
+    stage, out = CollectStage("demo", [Plan(Reader("a", key="x")), Plan(Reader("b", key="y.0"))]), MemoryOutputs()
     records = [MemoryRecord(b'{"x":1,"y":[2]}', topic=topic, partition=3, offset=9) for topic in "ab"]
     stage.on_batch(records, MemoryState(), out)
     assert [(one.key, one.id) for one in out.records("")] == [("1", "a-3-9"), ("2", "b-3-9")]

@@ -10,6 +10,7 @@ from aimass.rules.document import Rule
 from aimass.rules.syntax import Binary, Field, Number
 from aimass.stages.collect import CollectStage
 from aimass.stages.control import ControlReader
+from aimass.stages.intake import Plan
 from aimass.stages.reader import Reader
 from aimass.stages.score import ScoreStage
 from aimass.testing import MemoryOutputs, MemoryRecord, MemoryState, event
@@ -59,7 +60,7 @@ def test_what_is_no_order_is_refused_with_the_reason(value, why):
 
 
 def test_collect_sends_orders_everywhere_and_events_where_they_belong():
-    stage, out = CollectStage("p", [Reader("t")], ControlReader("p.control")), MemoryOutputs("log")
+    stage, out = CollectStage("p", [Plan(Reader("t"))], control=ControlReader("p.control")), MemoryOutputs("log")
     command = MemoryRecord(b'{"command": {"do": "ack", "alert": "3f"}}', topic="p.control")
     stage.on_batch(
         [MemoryRecord(b'{"a": 1}'), command, MemoryRecord(b"{}", topic="p.control", offset=1)], MemoryState(), out

@@ -5,6 +5,7 @@ import pytest
 from aimass.errors import BadEvent
 from aimass.records import Label, Source
 from aimass.stages.collect import CollectStage
+from aimass.stages.intake import Plan
 from aimass.stages.labels import LabelReader
 from aimass.stages.reader import Reader
 from aimass.testing import MemoryOutputs, MemoryRecord, MemoryState
@@ -14,7 +15,7 @@ LABELS = LabelReader("truth", about="fraud", event="of", value="was", key="who",
 
 def collected(*records):
     out = MemoryOutputs("log")
-    CollectStage("shop", [Reader("t"), LABELS]).on_batch(records, MemoryState(), out)
+    CollectStage("shop", [Plan(Reader("t"))], [LABELS]).on_batch(records, MemoryState(), out)
     return out
 
 

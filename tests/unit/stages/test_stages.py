@@ -50,6 +50,16 @@ group_interval = "20s"
 [[correlation]]
 name = "moves"
 fields = ["f1", "f3"]
+[quality]
+all = true
+pane = "10s"
+[[gate]]
+name = "bad"
+source = "t"
+indicator = "robustness"
+below = 0.99
+until = 0.995
+least = 20
 [time]
 tick = "10s"
 """
@@ -67,7 +77,7 @@ def sources(count=240, seed=1):
             if rng.random() < 0.2:
                 del event[name]
         value = json.dumps({name: event[name] for name in names if name in event}).encode()
-        yield MemoryRecord(value if i % 17 else NASTY[i // 17][0], offset=i)
+        yield MemoryRecord(value if i % 17 else NASTY[i // 17][0], offset=i, timestamp=1_700_000_000_000 + 500 * i)
 
 
 def streams(records):
@@ -76,6 +86,8 @@ def streams(records):
     for stage in stages[:3]:
         found[stage.name] = records
         out, _ = run_stage(stage, records)
+        if stage.name == "collect":
+            found["judge"] = out.records("observations")
         records = out.records("")
         assert records
         if stage.name == "score":
@@ -86,6 +98,7 @@ def streams(records):
 
 
 STREAMS = streams(list(sources()))
+assert len(STREAMS["judge"]) > 20
 MAKERS = {
     stage.name: (lambda i=i: compile_stages(parse(TEXT))[i]) for i, stage in enumerate(compile_stages(parse(TEXT)))
 }
@@ -97,9 +110,12 @@ NOT_STAGES = {
     "correlate_grid": "the grid of the correlate stage",
     "detecting": "what detectors have in common",
     "detectors": "parts of score",
+    "envelope": "how collect writes events",
     "episodes": "a part of decide",
     "inputs": "what models see",
+    "intake": "a part of collect",
     "joins": "a part of score",
+    "judging": "a part of judge",
     "journal": "how learned objects are written down",
     "labels": "a reader of the collect stage",
     "learned": "how learned objects are kept",
@@ -109,6 +125,7 @@ NOT_STAGES = {
     "recommend": "a part of decide",
     "recommend_shelf": "a part of decide",
     "recommend_view": "a part of decide",
+    "reviews": "a part of judge",
     "rows": "what models run on",
     "saying": "what models say",
     "silent": "a part of score",

@@ -1,0 +1,1 @@
+"""How good data is: contracts, checks, panes of statistics, indicators, gates, reviews."""

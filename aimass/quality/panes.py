@@ -1,0 +1,422 @@
+"""Panes: what was seen of a source in each stretch of event time, as sums that can be added and revised."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from aimass.models.kernel import Bools, Floats
+from aimass.quality.batch import Records
+from aimass.quality.check import OTHERS, Findings, causes_of
+from aimass.quality.expect import Look
+from aimass.quality.sketches import add, add_numbers, add_texts, buckets, merge
+from aimass.records import FieldPane, Pane
+from aimass.rules.columns import NUMERIC, Column
+from aimass.state import ObjectSpec, State
+
+HOUR = 3600.0
+#: A record further ahead of its arrival than this comes from the future.
+FUTURE_S = 60.0
+#: So often, in milliseconds of arrival, and after so many offsets, what has changed is written.
+WRITE_MS = 5_000
+WRITE_OFFSETS = 8_192
+_EXAMPLES = 3
+_KINDS: dict[type, str] = {bool: "truth", dict: "object", list: "list"}
+
+
+@dataclass(slots=True)
+class Seen:
+    """A batch of records, with what became of each.
+
+    Parameters
+    ----------
+    records
+        What they say.
+    ids
+        The ids of the events that they are.
+    arrivals
+        When they came, by Kafka's clock, in seconds.
+    checksums, offsets
+        The CRC-32 and the offset of each.
+    fates
+        What became of each: ``log``, ``tagged``, ``quarantined`` …
+    """
+
+    records: Records
+    ids: Sequence[str]
+    arrivals: Floats
+    checksums: Sequence[int]
+    offsets: Sequence[int]
+    fates: Sequence[str]
+
+
+class _Book(msgspec.Struct):
+    """Which panes of a source are open, and how far it has come; ``open`` says of each whether it has changed."""
+
+    watermark: float = -math.inf
+    arrival: int = -1
+    offset: int = -1
+    open: dict[float, bool] = {}
+
+
+class PaneKeeper:
+    """Keeps the panes of one source in one partition's state.
+
+    State: a pane for each stretch of time within ``keep_s`` of the newest event.
+
+    Parameters
+    ----------
+    pipeline, topic
+        The pipeline's name, and the source.
+    length_s
+        How long a pane is.
+    keep_s
+        How late a record may come to its pane; what comes later is counted in the oldest that is open.
+    delay_s
+        How late after it happened a record may arrive and still be timely.
+    named
+        The fields that its contract names.
+    """
+
+    def __init__(
+        self,
+        pipeline: str,
+        topic: str,
+        length_s: float = 60.0,
+        keep_s: float = HOUR,
+        delay_s: float | None = None,
+        named: frozenset[str] = frozenset(),
+        required: int = 0,
+    ) -> None:
+        self._pipeline, self._topic = pipeline, topic
+        self._length, self._keep, self._delay = length_s, max(keep_s, length_s), delay_s
+        self._named, self._required = named, required
+        self._panes: ObjectSpec[Pane] = ObjectSpec(
+            f"panes.{topic}", lambda pane: _pack(_sorted(pane)), msgspec.msgpack.Decoder(Pane).decode
+        )
+        self._books: ObjectSpec[_Book] = ObjectSpec("panes.books", _pack_book, msgspec.msgpack.Decoder(_Book).decode)
+
+    def is_due(self, arrival_ms: int, offset: int, state: State) -> bool:
+        """Return whether what has changed is to be written before this record is taken."""
+        book = self._book(state)
+        arrival, count = arrival_ms // WRITE_MS, offset // WRITE_OFFSETS
+        if arrival <= book.arrival and count <= book.offset:
+            return False
+        is_first = book.offset < 0
+        book.arrival, book.offset = max(arrival, book.arrival), max(count, book.offset)
+        state.objects(self._books).put(self._topic, book)
+        return not is_first
+
+    def take(self, part: str, seen: Seen, found: Findings, state: State) -> None:
+        """Add a batch of records to the panes in which they happened."""
+        if not len(seen.records):
+            return
+        book, times = self._book(state), seen.records.times
+        known = np.minimum(times, seen.arrivals + FUTURE_S)  # who says to be of the future is taken for of now
+        marks = np.maximum.accumulate(np.maximum(known, book.watermark))
+        own = np.floor(known / self._length) * self._length
+        starts = np.maximum(own, np.floor((marks - self._keep) / self._length) * self._length)
+        late = starts > own
+        different = sorted(set(starts.tolist()))
+        for start in different:
+            member = None if len(different) == 1 else starts == start
+            pane = self._pane(part, start, book, state)
+            _Adder(pane, seen, found, member).add(late, self._delay, self._named, self._required)
+            self._put(pane, book, state)
+        book.watermark = float(marks[-1])
+        state.objects(self._books).put(self._topic, book)
+
+    def lose(self, part: str, arrival: float, checksum: int, fate: str, state: State) -> None:
+        """Count a record that could not be read: it has no time but that of its arrival."""
+        book = self._book(state)
+        pane = self._pane(part, math.floor(arrival / self._length) * self._length, book, state)
+        add(pane.counts, {fate: 1})
+        add(pane.checksums, {fate: checksum})
+        self._put(pane, book, state)
+        state.objects(self._books).put(self._topic, book)
+
+    def count(
+        self,
+        part: str,
+        fate: str,
+        times: Sequence[float],
+        checksums: Sequence[int],
+        offsets: Sequence[int],
+        state: State,
+    ) -> None:
+        """Count records that nothing else is to be known of, where they happened."""
+        book = self._book(state)
+        for time, checksum, offset in zip(times, checksums, offsets, strict=True):
+            pane = self._pane(part, math.floor(time / self._length) * self._length, book, state)
+            add(pane.counts, {fate: 1})
+            add(pane.checksums, {fate: checksum})
+            known = [*pane.offsets, offset]
+            pane.offsets = [min(known), max(known)]
+            self._put(pane, book, state)
+        state.objects(self._books).put(self._topic, book)
+
+    def watermark(self, state: State) -> float:
+        """Return the newest event time."""
+        return self._book(state).watermark
+
+    def check_between(
+        self, part: str, name: str, times: Sequence[float], is_kept: Sequence[bool], state: State
+    ) -> None:
+        """Count a check between sources, for events at these times."""
+        book = self._book(state)
+        for time, kept in zip(times, is_kept, strict=True):
+            pane = self._pane(part, math.floor(time / self._length) * self._length, book, state)
+            counts = pane.checks.setdefault(name, [0, 0])
+            counts[0] += 1
+            counts[1] += not kept
+            self._put(pane, book, state)
+            book.watermark = max(book.watermark, time)
+        state.objects(self._books).put(self._topic, book)
+
+    def write(self, state: State) -> list[Pane]:
+        """Return the panes that have changed since they were last written, and forget those that are too old."""
+        book, table = self._book(state), state.objects(self._panes)
+        changed = []
+        for start in sorted(book.open):
+            name = f"{start:.3f}"
+            if book.open[start]:
+                pane = table.get(name)
+                assert pane is not None
+                pane.revision += 1
+                pane.time = max(book.watermark, pane.start) if math.isfinite(book.watermark) else pane.start
+                table.put(name, pane)
+                changed.append(pane)
+                book.open[start] = False
+            if start + self._length + self._keep < book.watermark:
+                table.delete(name)
+                del book.open[start]
+        state.objects(self._books).put(self._topic, book)
+        return changed
+
+    def has_news(self, state: State) -> bool:
+        """Return whether anything has changed since it was written."""
+        return any(self._book(state).open.values())
+
+    def _book(self, state: State) -> _Book:
+        return state.objects(self._books).get(self._topic) or _Book()
+
+    def _pane(self, part: str, start: float, book: _Book, state: State) -> Pane:
+        pane = state.objects(self._panes).get(f"{start:.3f}") if start in book.open else None
+        if pane is None:
+            name = f"{self._topic}|{part}|{start:.3f}"
+            pane = Pane(name, self._topic, start, self._pipeline, part, start, self._length)
+        return pane
+
+    def _put(self, pane: Pane, book: _Book, state: State) -> None:
+        state.objects(self._panes).put(f"{pane.start:.3f}", pane)
+        book.open[pane.start] = True
+
+
+class _Adder:
+    """Adds those records of a batch to a pane that happened in it; ``member`` says which (``None``: all)."""
+
+    def __init__(self, pane: Pane, seen: Seen, found: Findings, member: Bools | None) -> None:
+        self._pane, self._seen, self._found, self._member = pane, seen, found, member
+        self._which = None if member is None else np.flatnonzero(member).tolist()
+        self._count = len(seen.records) if self._which is None else len(self._which)
+
+    def add(self, late: Bools, delay_s: float | None, named: frozenset[str], required: int) -> None:
+        """Add them."""
+        pane, found = self._pane, self._found
+        broken = [at for at in found.errors if self._is_member(at)]
+        pane.records += self._count
+        pane.valid += self._count - len(broken)
+        pane.cells += required * self._count
+        self._add_fates(late)
+        self._add_delays(delay_s)
+        for path, look in self._fields(named):
+            self._add_field(path, look)
+        for name, truths in found.checks.items():
+            part = truths if self._member is None else truths[self._member]
+            counts = pane.checks.setdefault(name, [0, 0])
+            counts[0] += int((part >= 0).sum())
+            counts[1] += int((part == 0).sum())
+        self._add_examples(broken)
+
+    def _is_member(self, at: int) -> bool:
+        return self._member is None or bool(self._member[at])
+
+    def _of(self, values: Sequence[Any]) -> Sequence[Any]:
+        return values if self._which is None else [values[at] for at in self._which]
+
+    def _add_fates(self, late: Bools) -> None:
+        pane = self._pane
+        fates, sums, offsets = self._of(self._seen.fates), self._of(self._seen.checksums), self._of(self._seen.offsets)
+        counts = Counter(fates)
+        add(pane.counts, counts)
+        if len(counts) == 1:
+            add(pane.checksums, {next(iter(counts)): sum(sums)})
+        else:
+            for fate, checksum in zip(fates, sums, strict=True):
+                pane.checksums[fate] = pane.checksums.get(fate, 0) + checksum
+        known = [*pane.offsets, *offsets] if len(offsets) < 3 else [*pane.offsets, min(offsets), max(offsets)]
+        pane.offsets = [min(known), max(known)]
+        lost = int((late if self._member is None else late[self._member]).sum())
+        if lost:
+            add(pane.counts, {"late": lost})
+
+    def _add_delays(self, delay_s: float | None) -> None:
+        pane, delays = self._pane, self._seen.arrivals - self._seen.records.times
+        if self._member is not None:
+            delays = delays[self._member]
+        future = int((delays < -FUTURE_S).sum())
+        if future:
+            add(pane.counts, {"future": future})
+        if delay_s is not None:
+            add(pane.counts, {"timely": int(((delays <= delay_s) & (delays >= -FUTURE_S)).sum())})
+        for bucket, count in Counter(buckets(np.maximum(delays, 0.0))).items():
+            pane.delays[bucket] = pane.delays.get(bucket, 0) + count
+
+    def _fields(self, named: frozenset[str]) -> list[tuple[str, Look]]:
+        """Return what each field was among these records; of unnamed fields the first so many that a pane has met."""
+        pane = self._pane
+        looks = [(path, self._part(look)) for path, look in self._found.looks.items()]
+        others = [(path, look) for path, look in looks if path not in named and (look.present or look.nulls)]
+        room = OTHERS - sum(path not in named for path in pane.fields)
+        new = [(path, look) for path, look in others if path not in pane.fields]
+        if len(new) > room:
+            new.sort(key=lambda one: 0 if one[1].there is None else min(one[1].there, default=0))
+            kept = {path for path, _ in new[:room]}
+            others = [(path, look) for path, look in others if path in pane.fields or path in kept]
+        return [(path, look) for path, look in looks if path in named] + others
+
+    def _part(self, look: Look) -> Look:
+        member = self._member
+        if member is None:
+            return look
+        places = range(len(look.column)) if look.there is None else look.there
+        kept = [i for i, at in enumerate(places) if member[at]]
+        breaches = [(at, kind) for at, kind in look.breaches if member[at]]
+        missing = sum(kind == "required" for _, kind in breaches)
+        nulls = [at for at in look.nulls if member[at]]
+        there = [places[i] for i in kept]
+        return Look(look.column.take(np.array(kept, np.int64)), there, missing, nulls, breaches)
+
+    def _add_field(self, path: str, look: Look) -> None:
+        pane = self._pane
+        field = pane.fields.get(path)
+        if field is None:
+            field = pane.fields[path] = FieldPane()
+        field.present += look.present
+        pane.missing += look.missing
+        if look.nulls:
+            add(field.kinds, {"null": len(look.nulls)})
+        if look.breaches:
+            add(field.wrong, Counter(kind for _, kind in look.breaches))
+        if look.present:
+            _add_values(field, look.column)
+        truth = self._found.truths.get(path)
+        if truth is not None:
+            known, right = truth if self._member is None else tuple(one[self._member[one]] for one in truth)
+            field.checked += len(known)
+            field.agreed += len(right)
+
+    def _add_examples(self, broken: Sequence[int]) -> None:
+        found, examples = self._found, self._pane.examples
+        for at in sorted({*broken, *(at for at in found.warnings if self._is_member(at))}):
+            for cause in causes_of(found, at):
+                ids = examples.setdefault(cause, [])
+                if len(ids) < _EXAMPLES:
+                    ids.append(self._seen.ids[at])
+
+
+def _add_values(field: FieldPane, column: Column) -> None:
+    types = column.types
+    if types <= NUMERIC:
+        numbers, known = column.numbers()
+        add(field.kinds, {"number": len(numbers)})
+        add_numbers(field, numbers if known.all() else numbers[known])
+    elif types == {str}:
+        add(field.kinds, {"text": len(column)})
+        add_texts(field, column.values())
+    else:
+        _add_mixed(field, column.values())
+
+
+def _add_mixed(field: FieldPane, values: Sequence[Any]) -> None:
+    texts = [value if type(value) is str else str(value).lower() for value in values if type(value) in (str, bool)]
+    numbers = Column.of_values([value for value in values if type(value) in NUMERIC])
+    kinds = Counter(_KINDS.get(type(value), "text" if type(value) is str else "number") for value in values)
+    add(field.kinds, kinds)
+    if texts:
+        add_texts(field, texts)
+    if len(numbers):
+        found, known = numbers.numbers()
+        add_numbers(field, found[known])
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+
+
+def encoded(pane: Pane) -> bytes:
+    """Return a pane as it goes to its topic: the same bytes, in whatever order things were counted."""
+    return _json(_sorted(pane))
+
+
+def _sorted(pane: Pane) -> Pane:
+    """Put all that is counted in order: how batches were cut must not show."""
+    for field in pane.fields.values():
+        for name in ("kinds", "wrong", "numbers", "values", "hot"):
+            setattr(field, name, dict(sorted(getattr(field, name).items())))
+    for name in ("counts", "checksums", "checks", "delays", "fields", "examples"):
+        setattr(pane, name, dict(sorted(getattr(pane, name).items())))
+    return pane
+
+
+def _pack_book(book: _Book) -> bytes:
+    book.open = dict(sorted(book.open.items()))
+    return _pack(book)
+
+
+def merged(panes: Sequence[Pane]) -> Pane:
+    """Return the sum of parts of one pane: whatever parts it was counted in.
+
+    Examples
+    --------
+    >>> parts = [Pane(f"p{i}", "t", 5.0, "x", f"t-{i}", 0.0, 60.0, records=3, valid=i) for i in range(2)]
+    >>> whole = merged(parts)
+    >>> whole.records, whole.valid
+    (6, 1)
+    """
+    first = panes[0]
+    whole = Pane(
+        f"{first.key}|{first.start:.3f}", first.key, first.start, first.pipeline, "", first.start, first.length
+    )
+    for one in panes:
+        add_pane(whole, one)
+    return whole
+
+
+def add_pane(whole: Pane, one: Pane) -> None:
+    """Add a part to a whole."""
+    whole.time = max(whole.time, one.time)
+    whole.revision += one.revision
+    whole.records += one.records
+    whole.valid += one.valid
+    whole.cells += one.cells
+    whole.missing += one.missing
+    add(whole.counts, one.counts)
+    add(whole.checksums, one.checksums)
+    for bucket, count in one.delays.items():
+        whole.delays[bucket] = whole.delays.get(bucket, 0) + count
+    for name, counts in one.checks.items():
+        mine = whole.checks.setdefault(name, [0, 0])
+        mine[0] += counts[0]
+        mine[1] += counts[1]
+    for path, field in one.fields.items():
+        merge(whole.fields.setdefault(path, FieldPane()), field)
+    for cause, ids in one.examples.items():
+        known = whole.examples.setdefault(cause, [])
+        known += ids[: _EXAMPLES - len(known)]

@@ -1,0 +1,423 @@
+"""What becomes of the records of one source: decoded, cleaned, filtered, checked, and put into the log or set apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import orjson
+
+from aimass.errors import BadEvent, SourceStopped
+from aimass.formats.base import Format
+from aimass.models.features import MISSING
+from aimass.quality.batch import Records
+from aimass.quality.check import Checker, Findings, causes_of
+from aimass.quality.clean import Changes, Cleaner
+from aimass.quality.panes import PaneKeeper, Seen, encoded
+from aimass.quality.remembered import Seen as SeenIds
+from aimass.records import Quality, Quarantined, Redrive, Source
+from aimass.rules.calls import Memory
+from aimass.rules.program import Program
+from aimass.rules.syntax import Any_, Call
+from aimass.stages.base import Outputs, SourceRecord
+from aimass.stages.envelope import Envelope
+from aimass.stages.reader import Reader
+from aimass.state import ObjectSpec, State
+
+#: How often a record may be put back and be broken still.
+ATTEMPTS = 3
+_DAY = 86400.0
+_CHECKSUMS, _SCATTER = 1 << 32, 2654435761
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with the records of a source.
+
+    Parameters
+    ----------
+    reader
+        Finds id, key and time, and decodes JSON.
+    format
+        Decodes other formats.
+    cleaner
+        What is done to fields first.
+    only
+        A condition: records of which it is not true are filtered out.
+    dedupe_s
+        A record whose id came within this time is dropped; ``None``: none is.
+    checker, panes
+        The contract, and the keeper of what is seen; both or none.
+    on_breach
+        What becomes of a record with an error: ``quarantine``, ``tag`` or ``reject``.
+    audit
+        The share of records without an error that people are to look at, too.
+    """
+
+    reader: Reader
+    format: Format | None = None
+    cleaner: Cleaner | None = None
+    only: Any_ | None = None
+    dedupe_s: float | None = None
+    checker: Checker | None = None
+    panes: PaneKeeper | None = None
+    on_breach: str = "quarantine"
+    audit: float = 0.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records that could be read, and what was found of each, place by place."""
+
+    records: list[SourceRecord] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    data: list[dict[str, Any]] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    changes: list[Changes | None] = field(default_factory=list)
+    checksums: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, which: Sequence[int]) -> _Batch:
+        """Return some of them."""
+        lists = (self.records, self.values, self.data, self.names, self.keys, self.times, self.changes, self.checksums)
+        return _Batch(*([one[at] for at in which] for one in lists))  # type: ignore[arg-type]
+
+    def id(self, at: int) -> str:
+        """Return the id of the event that a record is."""
+        record, name = self.records[at], self.names[at]
+        return f"{record.topic}-{record.partition}-{record.offset}" if name is None else name
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A record of a source, as it stood there (implements `aimass.stages.base.SourceRecord`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+    @classmethod
+    def of(cls, one: Quarantined) -> _Again:
+        place = one.source
+        return cls(place.topic, place.partition, place.offset, one.timestamp_ms, one.record_key, one.value, one.headers)
+
+
+class Intake:
+    """Takes the records of one source.
+
+    State: ids of the last ``dedupe_s``, last values that stand in for missing ones, and what its checker and its panes
+    remember.
+
+    Parameters
+    ----------
+    pipeline
+        The pipeline's name.
+    plan
+        What is to be done.
+    envelope
+        Encodes events.
+    gates
+        By source, what closed gates do with its records: ``quarantine`` or ``stop``. It changes while the stage lives.
+    """
+
+    def __init__(self, pipeline: str, plan: Plan, envelope: Envelope, gates: Mapping[str, str]) -> None:
+        self._pipeline, self._plan, self._envelope, self._gates = pipeline, plan, envelope, gates
+        self._topic = topic = plan.reader.topic
+        self._only = None if plan.only is None else Program([plan.only], _none)
+        self._seen = None if plan.dedupe_s is None else SeenIds(f"ids.{topic}", plan.dedupe_s)
+        self._lasts: ObjectSpec[Any] = ObjectSpec(f"last.{topic}", orjson.dumps, orjson.loads, _DAY)
+
+    def take(self, run: Sequence[SourceRecord], state: State, out: Outputs) -> None:
+        """Take the source's next records."""
+        gate = self._gates.get(self._topic)
+        if gate == "stop":
+            raise SourceStopped(f"a gate has stopped {self._topic}: `aimass quality open` lets it go on")
+        panes = self._plan.panes
+        if panes is None:
+            self._take(run, gate, state, out)
+            return
+        start = 0
+        for i, record in enumerate(run):
+            if panes.is_due(record.timestamp, record.offset, state):
+                self._take(run[start:i], gate, state, out)
+                start = i
+                self.write(state, out)
+        self._take(run[start:], gate, state, out)
+
+    def write(self, state: State, out: Outputs) -> None:
+        """Write the panes that have changed, and let time pass."""
+        panes = self._plan.panes
+        assert panes is not None
+        changed = panes.write(state)
+        out.emit_encoded([pane.key.encode() for pane in changed], list(map(encoded, changed)), to="observations")
+        now = panes.watermark(state)
+        if now > state.now:
+            state.advance(math.floor(now))
+
+    def has_news(self, state: State) -> bool:
+        """Return whether a pane has changed since it was written."""
+        return self._plan.panes is not None and self._plan.panes.has_news(state)
+
+    # -- one batch ----------------------------------------------------------------------------------------------------
+
+    def _take(self, run: Sequence[SourceRecord], gate: str | None, state: State, out: Outputs) -> None:
+        batch = self._read(run, state, out)
+        if not len(batch):
+            return
+        if self._plan.cleaner is not None:
+            self._finish_cleaning(batch, state)
+        if self._only is not None:
+            batch = self._filter(batch, state)
+        if self._plan.checker is None:
+            self._emit(batch, [None] * len(batch), out)
+        elif len(batch):
+            self._judge(batch, gate, state, out)
+
+    def _read(self, run: Sequence[SourceRecord], state: State, out: Outputs) -> _Batch:
+        batch = _Batch()
+        decode, reader, cleaner = self._decode, self._plan.reader, self._plan.cleaner
+        for record in run:
+            try:
+                value, data = decode(record)
+                changes = None if cleaner is None else cleaner.clean(data)
+                name = reader.name(data)
+                key, time = reader.place(record, data)
+            except BadEvent as exc:
+                out.reject(record, exc)
+                if self._plan.panes is not None:
+                    checksum = crc32(record.value or b"")
+                    part = f"{record.topic}-{record.partition}"
+                    self._plan.panes.lose(part, max(record.timestamp, 0) / 1000, checksum, "deadletters", state)
+                continue
+            batch.records.append(record)
+            batch.values.append(value)
+            batch.data.append(data)
+            batch.names.append(name)
+            batch.keys.append(key)
+            batch.times.append(time)
+            batch.changes.append(changes)
+        batch.checksums = [crc32(record.value or b"") for record in batch.records]
+        return batch
+
+    def _decode(self, record: SourceRecord) -> tuple[bytes, dict[str, Any]]:
+        if self._plan.format is None:
+            return self._plan.reader.decode(record)
+        if not record.value:
+            raise BadEvent("no value (a tombstone)" if record.value is None else "an empty value")
+        data = self._plan.format.decode(record.value, record.headers)
+        return _dumps(data), data
+
+    def _finish_cleaning(self, batch: _Batch, state: State) -> None:
+        """Put last values where there are none, and write anew what was changed."""
+        cleaner = self._plan.cleaner
+        assert cleaner is not None
+        table = state.objects(self._lasts) if cleaner.lasts else None
+        for at, (data, key, changes) in enumerate(zip(batch.data, batch.keys, batch.changes, strict=True)):
+            for place in cleaner.lasts:
+                assert table is not None
+                assert changes is not None
+                value, name = place.get(data), f"{place.path}|{key}"
+                if value is not MISSING and value is not None:
+                    table.put(name, value)
+                elif (last := table.get(name)) is not None:
+                    cleaner.impute(place, data, last, changes)
+            if changes:
+                batch.values[at] = _dumps(data)
+
+    def _filter(self, batch: _Batch, state: State) -> _Batch:
+        assert self._only is not None
+        (truths,) = self._only.run(Records(batch.data, batch.keys, batch.times), state)
+        gone = np.flatnonzero(truths != 1).tolist()
+        if not gone:
+            return batch
+        panes, lost = self._plan.panes, batch.take(gone)
+        if panes is not None:
+            for part, which in _parts(lost.records):
+                one = lost.take(which)
+                offsets = [record.offset for record in one.records]
+                panes.count(part, "filtered", one.times, one.checksums, offsets, state)
+        return batch.take(np.flatnonzero(truths == 1).tolist())
+
+    def _judge(self, batch: _Batch, gate: str | None, state: State, out: Outputs) -> None:
+        plan = self._plan
+        assert plan.checker is not None
+        records = Records(batch.data, batch.keys, batch.times)
+        found = plan.checker.check(records, state)
+        fates = ["log"] * len(batch)
+        for at in found.warnings:
+            fates[at] = "tagged"
+        kept = {"quarantine": "quarantined", "tag": "tagged", "reject": "deadletters"}[plan.on_breach]
+        for at in found.errors:
+            fates[at] = kept
+        if gate == "quarantine":
+            fates = ["quarantined"] * len(batch)
+        if self._seen is not None:
+            self._drop_twice(batch, fates, records, state)
+        self._send(batch, fates, found, gate, out)
+        if plan.panes is not None:
+            arrivals = np.array([max(record.timestamp, 0) / 1000 for record in batch.records], np.float64)
+            offsets = [record.offset for record in batch.records]
+            ids = _Ids(batch)
+            part = f"{batch.records[0].topic}-{batch.records[0].partition}"
+            plan.panes.take(part, Seen(records, ids, arrivals, batch.checksums, offsets, fates), found, state)
+
+    def _drop_twice(self, batch: _Batch, fates: list[str], records: Records, state: State) -> None:
+        """Drop what came before; only what goes into the log is remembered, so that what is mended may come again."""
+        assert self._seen is not None
+        named = [
+            (at, name)
+            for at, (name, fate) in enumerate(zip(batch.names, fates, strict=True))
+            if name is not None and fate in ("log", "tagged")
+        ]
+        for at in self._seen.twice(named, records.times, state):
+            fates[at] = "duplicates"
+
+    def _send(self, batch: _Batch, fates: Sequence[str], found: Findings, gate: str | None, out: Outputs) -> None:
+        if not found.errors and not found.warnings and not self._plan.audit and set(fates) == {"log"}:
+            self._emit(batch, [None] * len(batch), out)
+            return
+        kept: list[int] = []
+        broken: list[tuple[str, ...] | None] = []
+        border = self._plan.audit * _CHECKSUMS
+        for at, fate in enumerate(fates):
+            if fate in ("log", "tagged"):
+                kept.append(at)
+                broken.append(causes_of(found, at) or None)
+                if (batch.checksums[at] * _SCATTER) % _CHECKSUMS < border:  # a sample, settled by the record's bytes
+                    out.emit(self._quarantined(batch, at, ("audit",)), to="observations")
+            elif fate == "deadletters":
+                out.reject(batch.records[at], BadEvent(f"breaks its contract: {', '.join(found.errors[at])}"))
+            elif fate == "quarantined":
+                causes = causes_of(found, at) or (f"gate:{gate}",)
+                out.emit(self._quarantined(batch, at, causes), to="observations")
+        self._emit(batch.take(kept), broken, out)
+
+    def _quarantined(self, batch: _Batch, at: int, causes: tuple[str, ...], attempt: int = 0) -> Quarantined:
+        record = batch.records[at]
+        return Quarantined(
+            batch.id(at),
+            batch.keys[at],
+            batch.times[at],
+            self._pipeline,
+            Source(record.topic, record.partition, record.offset),
+            causes,
+            record.value or b"",
+            record.key,
+            tuple((name, bytes(value)) for name, value in record.headers),
+            record.timestamp,
+            attempt,
+            max(record.timestamp, 0) / 1000,
+        )
+
+    def _emit(self, batch: _Batch, broken: Sequence[tuple[str, ...] | None], out: Outputs, review: str = "") -> None:
+        if not len(batch):
+            return
+        qualities = [
+            self._quality(batch, at, causes or (), review) if causes or self._is_changed(batch, at) or review else None
+            for at, causes in enumerate(broken)
+        ]
+        keys, values = self._envelope.frames(
+            batch.records, batch.names, batch.keys, batch.times, batch.values, batch.checksums, qualities
+        )
+        out.emit_encoded(keys, values)
+
+    def _is_changed(self, batch: _Batch, at: int) -> bool:
+        return self._plan.format is not None or bool(batch.changes[at])
+
+    def _quality(self, batch: _Batch, at: int, causes: tuple[str, ...], review: str) -> Quality:
+        changes = batch.changes[at]
+        return Quality(
+            broken=causes,
+            was={} if changes is None else changes.was,
+            imputed=() if changes is None else tuple(changes.imputed),
+            added=() if changes is None else tuple(changes.added),
+            original=None if self._plan.format is None else bytes(batch.records[at].value or b""),
+            review=review or None,
+        )
+
+    # -- what people let go on ----------------------------------------------------------------------------------------
+
+    def redrive(self, order: Redrive, part: str, offset: int, state: State, out: Outputs) -> None:
+        """Put a record back into its place that a person corrected or accepted: with its id and its time, once."""
+        again = _Again.of(order.record)
+        batch = self._read_again(order, again, out)
+        if batch is None:
+            return
+        causes: tuple[str, ...] = ()
+        if self._plan.checker is not None:
+            found = self._plan.checker.check(Records(batch.data, batch.keys, batch.times), None)
+            causes = causes_of(found, 0)
+            if found.errors and not order.is_accepted:
+                self._refuse(batch, order, causes, out)
+                return
+        self._emit(batch, [causes or None], out, review=order.order)
+        if self._plan.panes is not None:
+            self._plan.panes.count(part, "redriven", batch.times, batch.checksums, [offset], state)
+            self.write(state, out)
+
+    def _read_again(self, order: Redrive, again: _Again, out: Outputs) -> _Batch | None:
+        try:
+            value, data = self._decode(again)
+            changes = Changes({}, [], []) if self._plan.cleaner is None else self._plan.cleaner.clean(data)
+            for path, new in order.patch.items():
+                changes.put(data, path, new)
+            key, _ = self._plan.reader.place(again, data)
+        except BadEvent as exc:
+            out.reject(again, exc)
+            return None
+        if changes:
+            value = _dumps(data)
+        checksum = crc32(again.value or b"")
+        return _Batch([again], [value], [data], [order.record.id], [key], [order.record.time], [changes], [checksum])
+
+    def _refuse(self, batch: _Batch, order: Redrive, causes: tuple[str, ...], out: Outputs) -> None:
+        """Set a record apart again that is broken still; who has tried too often gets a dead letter."""
+        attempt = order.record.attempt + 1
+        if attempt >= ATTEMPTS:
+            why = f"put back {attempt} times and broken still: {', '.join(causes)}; `accept` lets it pass as it is"
+            out.reject(batch.records[0], BadEvent(why))
+            return
+        out.emit(self._quarantined(batch, 0, causes, attempt), to="observations")
+
+
+class _Ids(Sequence[str]):
+    """The ids of a batch, made when they are asked for: few are."""
+
+    def __init__(self, batch: _Batch) -> None:
+        self._batch = batch
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._batch.id(at)
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+
+def _parts(records: Sequence[SourceRecord]) -> Iterator[tuple[str, list[int]]]:
+    found: dict[str, list[int]] = {}
+    for at, record in enumerate(records):
+        found.setdefault(f"{record.topic}-{record.partition}", []).append(at)
+    yield from found.items()
+
+
+def _dumps(data: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except (TypeError, orjson.JSONEncodeError) as exc:
+        raise BadEvent(f"cannot be written as JSON: {exc}") from exc
+
+
+def _none(call: Call) -> Memory:
+    raise AssertionError(f"{call.name} remembers, and a filter looks at one record")
