@@ -15,7 +15,7 @@ from aimass.models.kernel import Bools, Floats
 from aimass.quality.batch import Records
 from aimass.quality.check import OTHERS, Findings, causes_of
 from aimass.quality.expect import Look
-from aimass.quality.sketches import add, add_numbers, add_texts, buckets, merge
+from aimass.quality.sketches import add, add_numbers, add_texts, add_truths, count_buckets, merge, settle
 from aimass.records import FieldPane, Pane
 from aimass.rules.columns import NUMERIC, Column
 from aimass.state import ObjectSpec, State
@@ -27,7 +27,7 @@ FUTURE_S = 60.0
 WRITE_MS = 5_000
 WRITE_OFFSETS = 8_192
 _EXAMPLES = 3
-_KINDS: dict[type, str] = {bool: "truth", dict: "object", list: "list"}
+_KINDS: dict[type, str] = {str: "text", bool: "truth", dict: "object", list: "list"}
 
 
 @dataclass(slots=True)
@@ -102,16 +102,19 @@ class PaneKeeper:
         )
         self._books: ObjectSpec[_Book] = ObjectSpec("panes.books", _pack_book, msgspec.msgpack.Decoder(_Book).decode)
 
-    def is_due(self, arrival_ms: int, offset: int, state: State) -> bool:
-        """Return whether what has changed is to be written before this record is taken."""
-        book = self._book(state)
-        arrival, count = arrival_ms // WRITE_MS, offset // WRITE_OFFSETS
-        if arrival <= book.arrival and count <= book.offset:
-            return False
-        is_first = book.offset < 0
-        book.arrival, book.offset = max(arrival, book.arrival), max(count, book.offset)
+    def cuts(self, arrivals_ms: Sequence[int], offsets: Sequence[int], state: State) -> list[int]:
+        """Return before which of these records what has changed is to be written: by their places, not by batches."""
+        book, found = self._book(state), list[int]()
+        if max(arrivals_ms) // WRITE_MS <= book.arrival and offsets[-1] // WRITE_OFFSETS <= book.offset:
+            return found
+        for at, (arrival_ms, offset) in enumerate(zip(arrivals_ms, offsets, strict=True)):
+            arrival, count = arrival_ms // WRITE_MS, offset // WRITE_OFFSETS
+            if arrival > book.arrival or count > book.offset:
+                if book.offset >= 0:
+                    found.append(at)
+                book.arrival, book.offset = max(arrival, book.arrival), max(count, book.offset)
         state.objects(self._books).put(self._topic, book)
-        return not is_first
+        return found
 
     def take(self, part: str, seen: Seen, found: Findings, state: State) -> None:
         """Add a batch of records to the panes in which they happened."""
@@ -255,11 +258,13 @@ class _Adder:
         fates, sums, offsets = self._of(self._seen.fates), self._of(self._seen.checksums), self._of(self._seen.offsets)
         counts = Counter(fates)
         add(pane.counts, counts)
-        if len(counts) == 1:
-            add(pane.checksums, {next(iter(counts)): sum(sums)})
-        else:
-            for fate, checksum in zip(fates, sums, strict=True):
-                pane.checksums[fate] = pane.checksums.get(fate, 0) + checksum
+        ((usual, _),) = counts.most_common(1)
+        rest = sum(sums)
+        if len(counts) > 1:
+            for fate, checksum in [(fate, one) for fate, one in zip(fates, sums, strict=True) if fate != usual]:
+                add(pane.checksums, {fate: checksum})
+                rest -= checksum
+        add(pane.checksums, {usual: rest})
         known = [*pane.offsets, *offsets] if len(offsets) < 3 else [*pane.offsets, min(offsets), max(offsets)]
         pane.offsets = [min(known), max(known)]
         lost = int((late if self._member is None else late[self._member]).sum())
@@ -275,8 +280,7 @@ class _Adder:
             add(pane.counts, {"future": future})
         if delay_s is not None:
             add(pane.counts, {"timely": int(((delays <= delay_s) & (delays >= -FUTURE_S)).sum())})
-        for bucket, count in Counter(buckets(np.maximum(delays, 0.0))).items():
-            pane.delays[bucket] = pane.delays.get(bucket, 0) + count
+        count_buckets(pane.delays, np.maximum(delays, 0.0))
 
     def _fields(self, named: frozenset[str]) -> list[tuple[str, Look]]:
         """Return what each field was among these records; of unnamed fields the first so many that a pane has met."""
@@ -345,14 +349,15 @@ def _add_values(field: FieldPane, column: Column) -> None:
 
 
 def _add_mixed(field: FieldPane, values: Sequence[Any]) -> None:
-    texts = [value if type(value) is str else str(value).lower() for value in values if type(value) in (str, bool)]
-    numbers = Column.of_values([value for value in values if type(value) in NUMERIC])
-    kinds = Counter(_KINDS.get(type(value), "text" if type(value) is str else "number") for value in values)
-    add(field.kinds, kinds)
-    if texts:
-        add_texts(field, texts)
-    if len(numbers):
-        found, known = numbers.numbers()
+    kinds = Counter(map(type, values))
+    add(field.kinds, {_KINDS[kind]: count for kind, count in kinds.items() if kind not in NUMERIC})
+    if kinds[bool]:
+        add_truths(field, [value for value in values if type(value) is bool])
+    if kinds[str]:
+        add_texts(field, [value for value in values if type(value) is str])
+    if kinds[int] or kinds[float]:
+        add(field.kinds, {"number": kinds[int] + kinds[float]})
+        found, known = Column.of_values([value for value in values if type(value) in NUMERIC]).numbers()
         add_numbers(field, found[known])
 
 
@@ -368,6 +373,7 @@ def encoded(pane: Pane) -> bytes:
 def _sorted(pane: Pane) -> Pane:
     """Put all that is counted in order: how batches were cut must not show."""
     for field in pane.fields.values():
+        settle(field)
         for name in ("kinds", "wrong", "numbers", "values", "hot"):
             setattr(field, name, dict(sorted(getattr(field, name).items())))
     for name in ("counts", "checksums", "checks", "delays", "fields", "examples"):

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import numpy as np
 
-from aimass.models.kernel import Floats
+from aimass.models.kernel import Floats, Ints
 from aimass.records import FieldPane
 
 _SHIFT = 46
@@ -31,6 +31,7 @@ SAMPLE = 256
 HOT = 32
 _HOT_EVERY = 512
 _LONGEST = 48
+_DENSE = 8_192  # a batch whose buckets span no more is counted in one pass
 _WHOLE = 1 << 64
 
 
@@ -42,8 +43,26 @@ def buckets(numbers: Floats) -> list[int]:
     >>> [round(middle(one), 2) for one in buckets(np.array([100.0, 101.0, -3.0, 0.0]))]
     [100.5, 101.5, -3.02, 0.0]
     """
-    found: list[int] = ((numbers + 0.0).view(np.int64) >> _SHIFT).tolist()  # + 0.0: there is one zero
+    return _buckets(numbers).tolist()  # type: ignore[no-any-return]
+
+
+def _buckets(numbers: Floats) -> Ints:
+    found: Ints = (numbers + 0.0).view(np.int64) >> _SHIFT  # + 0.0: there is one zero
     return found
+
+
+def count_buckets(counts: dict[int, int], numbers: Floats) -> None:
+    """Count how many numbers fall into each bucket."""
+    found = _buckets(numbers)
+    first = int(found.min())
+    if int(found.max()) - first < _DENSE:
+        tally = np.bincount(found - first)
+        there = np.flatnonzero(tally)
+        pairs = zip((there + first).tolist(), tally[there].tolist(), strict=True)
+    else:
+        pairs = zip(*np.unique(found, return_counts=True), strict=True)
+    for bucket, count in pairs:
+        counts[int(bucket)] = counts.get(bucket, 0) + int(count)
 
 
 def middle(bucket: int) -> float:
@@ -114,9 +133,7 @@ def _coarse(counts: Mapping[int, int]) -> dict[int, int]:
 
 def add_numbers(pane: FieldPane, numbers: Floats) -> None:
     """Count numbers, all of them finite."""
-    counts = pane.numbers
-    for bucket, count in Counter(buckets(numbers)).items():
-        counts[bucket] = counts.get(bucket, 0) + count
+    count_buckets(pane.numbers, numbers)
     least, most = float(numbers.min()) + 0.0, float(numbers.max()) + 0.0
     pane.least = least if pane.least is None or least < pane.least else pane.least
     pane.most = most if pane.most is None or most > pane.most else pane.most
@@ -149,11 +166,21 @@ def _count(pane: FieldPane, part: Mapping[str, int]) -> None:
         for text, number in zip(part, hashes(part), strict=True):
             if number <= border:
                 values[text] = values.get(text, 0) + part[text]
-    _cut_sample(pane)
+    if len(values) > 2 * SAMPLE:  # not at once: hashes cost time
+        settle(pane)
 
 
-def _cut_sample(pane: FieldPane) -> None:
-    """Keep the texts with the smallest hashes; what is dropped can never come back, so counts stay exact."""
+def add_truths(pane: FieldPane, truths: Sequence[bool]) -> None:
+    """Count truths."""
+    count = sum(truths)
+    _count(pane, {name: n for name, n in (("true", count), ("false", len(truths) - count)) if n})
+
+
+def settle(pane: FieldPane) -> None:
+    """Keep the texts with the smallest hashes: the same ones whenever this is done.
+
+    What is dropped can never come back, so counts stay exact.
+    """
     if len(pane.values) <= SAMPLE:
         return
     kept = sorted(zip(hashes(pane.values), pane.values, strict=True))[:SAMPLE]
@@ -173,10 +200,9 @@ def _cut_hot(pane: FieldPane) -> None:
     """Keep the most frequent, each less the count of the first that goes."""
     if len(pane.hot) <= HOT:
         return
-    ranked = sorted(pane.hot.items(), key=lambda one: (-one[1], one[0]))
-    less = ranked[HOT][1]
+    less = sorted(pane.hot.values(), reverse=True)[HOT]
     pane.hot_error += less
-    pane.hot = {text: count - less for text, count in ranked[:HOT] if count > less}
+    pane.hot = {text: count - less for text, count in pane.hot.items() if count > less}
 
 
 def hashes(texts: Iterable[str]) -> list[int]:
@@ -203,6 +229,7 @@ def distinct(pane: FieldPane) -> int:
     >>> distinct(pane), pane.values["user-0"]
     (3, 34)
     """
+    settle(pane)
     if pane.border is None:
         return len(pane.values)
     return round((len(pane.values) - 1) / (pane.border / _WHOLE))
@@ -231,7 +258,7 @@ def merge(into: FieldPane, other: FieldPane) -> None:
         into.border = min(borders)
         kept = [text for text, number in zip(into.values, hashes(into.values), strict=True) if number <= into.border]
         into.values = {text: into.values[text] for text in kept}
-    _cut_sample(into)
+    settle(into)
     into.hot_error += other.hot_error
     into.hot_seen += other.hot_seen
     _cut_hot(into)

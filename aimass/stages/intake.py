@@ -32,6 +32,7 @@ from aimass.state import ObjectSpec, State
 ATTEMPTS = 3
 _DAY = 86400.0
 _CHECKSUMS, _SCATTER = 1 << 32, 2654435761
+_KEPT = ("log", "tagged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +150,10 @@ class Intake:
             self._take(run, gate, state, out)
             return
         start = 0
-        for i, record in enumerate(run):
-            if panes.is_due(record.timestamp, record.offset, state):
-                self._take(run[start:i], gate, state, out)
-                start = i
-                self.write(state, out)
+        for at in panes.cuts([one.timestamp for one in run], [one.offset for one in run], state):
+            self._take(run[start:at], gate, state, out)
+            start = at
+            self.write(state, out)
         self._take(run[start:], gate, state, out)
 
     def write(self, state: State, out: Outputs) -> None:
@@ -173,7 +173,7 @@ class Intake:
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def _take(self, run: Sequence[SourceRecord], gate: str | None, state: State, out: Outputs) -> None:
-        batch = self._read(run, state, out)
+        batch = self._read(run, state, out) if run else _Batch()
         if not len(batch):
             return
         if self._plan.cleaner is not None:
@@ -279,30 +279,39 @@ class Intake:
         named = [
             (at, name)
             for at, (name, fate) in enumerate(zip(batch.names, fates, strict=True))
-            if name is not None and fate in ("log", "tagged")
+            if name is not None and fate in _KEPT
         ]
         for at in self._seen.twice(named, records.times, state):
             fates[at] = "duplicates"
 
     def _send(self, batch: _Batch, fates: Sequence[str], found: Findings, gate: str | None, out: Outputs) -> None:
-        if not found.errors and not found.warnings and not self._plan.audit and set(fates) == {"log"}:
-            self._emit(batch, [None] * len(batch), out)
-            return
-        kept: list[int] = []
-        broken: list[tuple[str, ...] | None] = []
-        border = self._plan.audit * _CHECKSUMS
-        for at, fate in enumerate(fates):
-            if fate in ("log", "tagged"):
-                kept.append(at)
-                broken.append(causes_of(found, at) or None)
-                if (batch.checksums[at] * _SCATTER) % _CHECKSUMS < border:  # a sample, settled by the record's bytes
-                    out.emit(self._quarantined(batch, at, ("audit",)), to="observations")
-            elif fate == "deadletters":
+        """Put into the log what goes on, set apart what does not, and show some of it all to people."""
+        apart = [at for at, fate in enumerate(fates) if fate not in _KEPT]
+        shown = self._sampled(batch, fates) if self._plan.audit else set()
+        for at in sorted({*apart, *shown}):
+            if at in shown:
+                out.emit(self._quarantined(batch, at, ("audit",)), to="observations")
+            elif fates[at] == "deadletters":
                 out.reject(batch.records[at], BadEvent(f"breaks its contract: {', '.join(found.errors[at])}"))
-            elif fate == "quarantined":
+            elif fates[at] == "quarantined":
                 causes = causes_of(found, at) or (f"gate:{gate}",)
                 out.emit(self._quarantined(batch, at, causes), to="observations")
-        self._emit(batch.take(kept), broken, out)
+        broken: list[tuple[str, ...] | None] = [None] * len(batch)
+        for at in {*found.errors, *found.warnings}:
+            broken[at] = causes_of(found, at)
+        if apart:
+            kept = [at for at, fate in enumerate(fates) if fate in _KEPT]
+            batch, broken = batch.take(kept), [broken[at] for at in kept]
+        self._emit(batch, broken, out)
+
+    def _sampled(self, batch: _Batch, fates: Sequence[str]) -> set[int]:
+        """Return which of what goes on people are to look at: settled by the records' bytes."""
+        border = self._plan.audit * _CHECKSUMS
+        return {
+            at
+            for at, (fate, checksum) in enumerate(zip(fates, batch.checksums, strict=True))
+            if fate in _KEPT and (checksum * _SCATTER) % _CHECKSUMS < border
+        }
 
     def _quarantined(self, batch: _Batch, at: int, causes: tuple[str, ...], attempt: int = 0) -> Quarantined:
         record = batch.records[at]
@@ -324,10 +333,11 @@ class Intake:
     def _emit(self, batch: _Batch, broken: Sequence[tuple[str, ...] | None], out: Outputs, review: str = "") -> None:
         if not len(batch):
             return
-        qualities = [
-            self._quality(batch, at, causes or (), review) if causes or self._is_changed(batch, at) or review else None
-            for at, causes in enumerate(broken)
-        ]
+        qualities: list[Quality | None] = [None] * len(batch)
+        if review or self._plan.format is not None or any(broken) or any(batch.changes):
+            for at, causes in enumerate(broken):
+                if causes or review or self._is_changed(batch, at):
+                    qualities[at] = self._quality(batch, at, causes or (), review)
         keys, values = self._envelope.frames(
             batch.records, batch.names, batch.keys, batch.times, batch.values, batch.checksums, qualities
         )

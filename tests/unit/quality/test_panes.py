@@ -186,11 +186,11 @@ def test_of_many_fields_the_first_are_followed():
 
 
 def test_changes_are_written_when_time_has_passed_or_many_records():
-    state, panes = MemoryState(), keeper()
-    due = [
-        panes.is_due(at, offset, state) for at, offset in [(0, 0), (4_000, 1), (5_000, 2), (4_000, 3), (5_000, 9_000)]
-    ]
-    assert due == [False, False, True, False, True]
+    arrivals, offsets = [0, 4_000, 5_000, 4_000, 5_000], [0, 1, 2, 3, 9_000]
+    assert keeper().cuts(arrivals, offsets, MemoryState()) == [2, 4]
+    panes, state = keeper(), MemoryState()
+    apart = [panes.cuts([at], [offset], state) for at, offset in zip(arrivals, offsets, strict=True)]
+    assert apart == [[], [], [0], [], [0]]
 
 
 @pytest.mark.parametrize("fate", ["deadletters", "filtered"])

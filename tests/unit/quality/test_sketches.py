@@ -19,6 +19,7 @@ from aimass.quality.sketches import (
     merge,
     middle,
     quantiles,
+    settle,
     spread,
     top,
 )
@@ -39,6 +40,7 @@ def of_texts(values, cuts=()):
     for part in np.split(np.array(values, object), sorted(cuts)):
         if len(part):
             add_texts(pane, part.tolist())
+    settle(pane)
     return pane
 
 
@@ -115,6 +117,15 @@ def test_how_batches_were_cut_does_not_show_in_what_is_frequent(texts, cuts):
 def test_how_many_different_texts_there_are_is_estimated_within_two_standard_errors(count):
     pane = of_texts([f"user-{i}" for i in range(count)])
     assert abs(distinct(pane) / count - 1) < 2 / (SAMPLE - 2) ** 0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(TEXTS, TEXTS)
+def test_when_a_sample_was_settled_does_not_show(one, other):
+    at_once, between = of_texts([*one, *other]), of_texts(one)
+    add_texts(between, other) if other else None
+    settle(between)
+    assert (at_once.values, at_once.border) == (between.values, between.border)
 
 
 def test_few_texts_are_counted_exactly():
