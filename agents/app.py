@@ -221,6 +221,8 @@ def build(
         if agent == "decide":
             found["reviews"] = channel(layout.computed["observations"], by_key=True)
             found["signals"] = channel(layout.computed["signals"], by_key=True)
+        if agent == "score" and pipeline.judged:
+            found["observations"] = channel(layout.computed["observations"], by_key=True)
         if agent == "score" and "series" in layout.computed:
             found["series"] = channel(layout.computed["series"], by_key=True)
         return found | {"": channel(layout.computed[_MAIN[agent]])}
@@ -245,7 +247,7 @@ def build(
     if "collect" in agents and door.gates is not None:
         engine.app.task(door.gates.run)
     if "feed" in agents and layout.positions is not None:
-        feed_sources.attach(engine.app, pipeline, engine.settings)
+        feed_sources.attach(engine, pipeline)
     if "deliver" in agents and pipeline.receivers:
         service = DeliveryService(pipeline.name, pipeline.receivers, engine.settings, observe=engine.delivered)
         deliver_notifications.attach(engine.app, service)

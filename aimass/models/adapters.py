@@ -19,6 +19,7 @@ class Model(Protocol):
     """What the score stage keeps as a learned object, by whatever recipe it was made."""
 
     def run(self, x: Floats, y: Floats, ops: Ints, votes: Floats | None = None) -> Answers: ...
+    def predict(self, x: Floats, ops: Ints) -> Answers: ...
     def encode(self) -> bytes: ...
     def load(self, raw: bytes) -> Any: ...
 
@@ -42,10 +43,11 @@ class Adapted:
 
     def run(self, x: Floats, y: Floats, ops: Ints, votes: Floats | None = None) -> Answers:
         """Take the next events, as an `Ensemble` does."""
-        said = self.own.run(x, y, ops, votes)
-        p = said if said.ndim == 2 else np.column_stack([1.0 - said, said])
-        nothing = np.full(len(y), np.nan)
-        return Answers(p, nothing, nothing, np.empty((len(y), 0)), ())
+        return _answers(self.own.run(x, y, ops, votes))
+
+    def predict(self, x: Floats, ops: Ints) -> Answers:
+        """Answer events, and learn nothing of any: see `Ensemble.predict`."""
+        return _answers(self.own.predict(x))
 
     def encode(self) -> bytes:
         """Return its state."""
@@ -55,6 +57,12 @@ class Adapted:
         """Take the state of another; return itself."""
         self.own = type(self.own).decode(raw)
         return self
+
+
+def _answers(said: Floats) -> Answers:
+    p = said if said.ndim == 2 else np.column_stack([1.0 - said, said])
+    nothing = np.full(len(said), np.nan)
+    return Answers(p, nothing, nothing, np.empty((len(said), 0)), ())
 
 
 def model(

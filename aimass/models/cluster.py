@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from aimass.models.ensemble import LATER
+from aimass.models.ensemble import LATER, fitted
 from aimass.models.kernel import Bools, Floats, Ints, kernel
 from aimass.models.members.base import ArrayMember, widened
 
@@ -151,6 +151,12 @@ class Clusterer(ArrayMember):
         out = np.empty((len(x), 2))
         learn = (ops & 3) != LATER
         _run(np.ascontiguousarray(x), learn, self._fade, self.scale, self.centres, self.masses, out)
+        return out
+
+    def predict(self, x: Floats) -> Floats:
+        """Return the same of events of which nothing is to be learned."""
+        out, x = np.empty((len(x), 2)), fitted(x, self.width)
+        _run(x, np.zeros(len(x), np.bool_), self._fade, self.scale, self.centres, self.masses, out)
         return out
 
     def grow(self, width: int) -> None:

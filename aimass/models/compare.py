@@ -107,6 +107,10 @@ class Contest:
         classes = max([one.p.shape[1] for one in found], default=1)
         return joined(found, names, classes)
 
+    def predict(self, x: Floats, ops: Ints) -> Answers:
+        """Answer events as the champion does, and learn nothing of any: see `Ensemble.predict`."""
+        return self.ensembles[self.champion].predict(x, ops)
+
     def _piece(self, x: Floats, y: Floats, ops: Ints, votes: Floats | None, at: int) -> Answers:
         names = list(self.ensembles)
         shares = _split(votes, len(names), len(y))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aimass.errors import SnapshotVersionMismatch
 from aimass.models import ensemble_kernel as k
@@ -178,33 +179,43 @@ class Ensemble:
 
     def _piece(self, x: Floats, y: Floats, ops: Ints, votes: Floats | None, at: int) -> Answers:
         op = ops & 3
-        x = np.ascontiguousarray(x, np.float64) if x.shape[1] == self.width else _wide(x, self.width)
-        x = self._shown(x)
+        x = self._shown(fitted(x, self.width))
         told, learn = op == LATER, (op > PREDICT) & ~np.isnan(y)
         reasons = {at: self.reasons(x[0])} if ops[0] & EXPLAIN else {}
-        n, members, classes = len(y), len(self.parts), self.classes
-        kept = np.full((n, 1 + (members + 1) * classes + 2), np.nan)
-        kept[:, 0] = classes
-        said = self._votes(x, y, learn)
-        p, low, high = np.empty((n, classes)), np.full(n, np.nan), np.full(n, np.nan)
+        n = len(y)
+        said = self._votes(x, y, learn, np.arange(self.count, self.count + n, dtype=np.uint64))
+        p, low, high = np.empty((n, self.classes)), np.full(n, np.nan), np.full(n, np.nan)
         if told.any():
             recalled(votes, told, said, p, low, high)
         y = np.ascontiguousarray(y, np.float64)
         k.mix(said, y, learn, told, self.is_number, self._score, p)
         if self.is_number:
             self._interval.run(np.ascontiguousarray(p[:, 0]), y, learn, told, low, high)
-        kept[:, 1 : 1 + members * classes] = said.reshape(n, -1)
-        kept[:, 1 + members * classes : -2], kept[:, -2], kept[:, -1] = p, low, high
         self.evaluator.update(p, np.where(learn, y, np.nan), low, high)
         self._monitor.take(x, p, np.where(learn, y, np.nan), told)
         self.count += n
         happenings = self._rest(at + n - 1) if self.count % STEP == 0 else []
-        return Answers(p, low, high, kept, self.names, happenings, reasons)
+        return Answers(p, low, high, _kept(said, p, low, high), self.names, happenings, reasons)
 
-    def _votes(self, x: Floats, y: Floats, learn: Bools) -> Floats:
+    def predict(self, x: Floats, ops: Ints) -> Answers:
+        """Answer events, each as if it came next, and learn nothing of any: the state stays as it is.
+
+        Columns that it has not seen before, it does not look at.
+        """
+        n, x = len(x), self._shown(fitted(x, self.width))
+        y, nothing = np.full(n, np.nan), np.zeros(n, np.bool_)
+        said = self._votes(x, y, nothing, np.full(n, self.count, np.uint64))
+        p, low, high = np.empty((n, self.classes)), np.full(n, np.nan), np.full(n, np.nan)
+        k.mix(said, y, nothing, nothing, self.is_number, self._score, p)
+        if self.is_number:
+            self._interval.run(np.ascontiguousarray(p[:, 0]), y, nothing, nothing, low, high)
+        reasons = {row: self.reasons(x[row]) for row in np.flatnonzero(ops & EXPLAIN).tolist()}
+        return Answers(p, low, high, _kept(said, p, low, high), self.names, [], reasons)
+
+    def _votes(self, x: Floats, y: Floats, learn: Bools, turns: npt.NDArray[np.uint64]) -> Floats:
         said = np.full((len(y), len(self.parts), self.classes), np.nan)
         for m, (part, share) in enumerate(zip(self.parts, self._shares(), strict=True)):
-            own = slice(None) if share >= 1.0 else _drawn(self.count, len(y), share)
+            own = slice(None) if share >= 1.0 else _drawn(turns, share)
             if not part.of_change:
                 said[own, m] = part.member.run(x[own], y[own], learn[own])
             elif self.shows_lags:
@@ -347,16 +358,27 @@ def _rows(votes: Floats | None, a: int, b: int) -> Floats | None:
     return None if votes is None else votes[a:b]
 
 
-def _wide(x: Floats, width: int) -> Floats:
-    wide = np.full((len(x), width), np.nan)
-    wide[:, : x.shape[1]] = x
+def _kept(said: Floats, p: Floats, low: Floats, high: Floats) -> Floats:
+    """Return what is to be kept of each event: how many classes, the members' votes, the answer and its interval."""
+    n, members, classes = said.shape
+    kept = np.empty((n, 1 + (members + 1) * classes + 2))
+    kept[:, 0], kept[:, 1 : 1 + members * classes] = classes, said.reshape(n, -1)
+    kept[:, 1 + members * classes : -2], kept[:, -2], kept[:, -1] = p, low, high
+    return kept
+
+
+def fitted(x: Floats, width: int) -> Floats:
+    """Return rows of so many columns: what is beyond them is cut off, what lacks is NaN."""
+    if x.shape[1] == width:
+        return np.ascontiguousarray(x, np.float64)
+    wide, used = np.full((len(x), width), np.nan), min(width, x.shape[1])
+    wide[:, :used] = x[:, :used]
     return wide
 
 
-def _drawn(count: int, n: int, share: float) -> Bools:
-    """Return which of the next events belong to a share of all: evenly spread, and in step with no rhythm of theirs."""
-    turns = np.arange(count, count + n, dtype=np.uint64) * _GOLDEN
-    return (turns >> np.uint64(11)).astype(np.float64) < share * 2.0**53
+def _drawn(turns: npt.NDArray[np.uint64], share: float) -> Bools:
+    """Return which events belong to a share of all, by their numbers: evenly spread, in no rhythm."""
+    return ((turns * _GOLDEN) >> np.uint64(11)).astype(np.float64) < share * 2.0**53
 
 
 def _others(found: Sequence[str], wanted: Sequence[str]) -> SnapshotVersionMismatch:

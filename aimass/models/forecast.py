@@ -147,6 +147,13 @@ class Forecaster:
         found = [self._piece(x[a : a + self.ahead], y[a : a + self.ahead], a) for a in range(0, len(y), self.ahead)]
         return joined(found, self.ensemble.names, 1)
 
+    def predict(self, x: Floats, ops: Ints) -> Answers:
+        """Answer events, each as if it came next without a value, and learn nothing of any: see `Ensemble.predict`."""
+        before = self._past.copy(), self._mean.copy(), self.count
+        own = self._own(np.full(1, np.nan))
+        self._past, self._mean, self.count = before
+        return self.ensemble.predict(np.column_stack([np.repeat(own, len(x), axis=0), x]), np.zeros_like(ops))
+
     def _piece(self, x: Floats, y: Floats, at: int) -> Answers:
         now = np.concatenate([self._own(y), x], axis=1)
         due = max(len(self._x) + len(y) - self.ahead, 0)

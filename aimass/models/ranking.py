@@ -45,6 +45,26 @@ def _step(row: Singles, j: int, gradient: float) -> None:
 
 
 @kernel
+def _chance(key: Singles, item: Singles, head: Floats) -> float:
+    margin = head[0] + key[0] + item[0]
+    for j in range(1, 1 + _FACTORS):
+        margin += key[j] * item[j]
+    return 1.0 / (1.0 + exp(-margin))
+
+
+@kernel
+def _predict(x: Floats, keys: Singles, items: Singles, head: Floats, out: Floats) -> None:
+    for i in range(len(x)):
+        out[i] = math.nan
+        if abs(x[i, 0]) < 9e15 and abs(x[i, 1]) < 9e15:
+            a, b = _slot(x[i, 0], len(keys), 1), _slot(x[i, 1], len(items), 2)
+            key, item = keys[a].copy(), items[b].copy()
+            _begin(key, a)
+            _begin(item, b)
+            out[i] = _chance(key, item, head)
+
+
+@kernel
 def _run(x: Floats, y: Floats, learn: Bools, keys: Singles, items: Singles, head: Floats, out: Floats) -> None:
     for i in range(len(x)):
         if not (abs(x[i, 0]) < 9e15 and abs(x[i, 1]) < 9e15):
@@ -54,10 +74,7 @@ def _run(x: Floats, y: Floats, learn: Bools, keys: Singles, items: Singles, head
         key, item = keys[a], items[b]
         _begin(key, a)
         _begin(item, b)
-        margin = head[0] + key[0] + item[0]
-        for j in range(1, 1 + _FACTORS):
-            margin += key[j] * item[j]
-        out[i] = 1.0 / (1.0 + exp(-margin))
+        out[i] = _chance(key, item, head)
         if learn[i] and y[i] == y[i]:
             error = out[i] - min(max(y[i], 0.0), 1.0)
             head[1] += error * error
@@ -126,4 +143,10 @@ class Ranker(ArrayMember):
         out = np.empty(len(x))
         learn = (ops & 3) > PREDICT
         _run(np.ascontiguousarray(x[:, :2]), np.ascontiguousarray(y), learn, self.keys, self.items, self.head, out)
+        return out
+
+    def predict(self, x: Floats) -> Floats:
+        """Return the same of pairs of which nothing is to be learned: no place is taken by any."""
+        out = np.empty(len(x))
+        _predict(np.ascontiguousarray(x[:, :2]), self.keys, self.items, self.head, out)
         return out

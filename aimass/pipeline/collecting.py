@@ -23,6 +23,7 @@ from aimass.stages.judge import JudgeStage
 from aimass.stages.judging import SourceSpec
 from aimass.stages.labels import LabelReader
 from aimass.stages.reader import Reader
+from aimass.stages.references import References
 
 
 def collect_stage(pipeline: Pipeline, gates: Mapping[str, str], book: SchemaBook) -> CollectStage:
@@ -80,6 +81,13 @@ def _panes(pipeline: Pipeline, source: SourceDef, contract: Contract) -> PaneKee
         names_of(contract),
         sum(one.required for one in contract.fields),
     )
+
+
+def references_of(pipeline: Pipeline) -> References:
+    """Return what SCORE asks of sources about each other."""
+    quality = pipeline.quality
+    asked = {one.topic: contract_for(one).references for one in pipeline.judged}
+    return References(pipeline.name, asked, quality.pane, max(quality.keep, pipeline.time.lateness))
 
 
 def judge_stage(pipeline: Pipeline) -> JudgeStage:

@@ -10,7 +10,7 @@ from aimass.models.features import Numbers
 from aimass.models.links import MAX_LAG, LinkSpec
 from aimass.models.tasks import OTHERS
 from aimass.models.values import LINE
-from aimass.pipeline.collecting import collect_stage, judge_stage
+from aimass.pipeline.collecting import collect_stage, judge_stage, references_of
 from aimass.pipeline.definition import DetectorDef, ModelDef, Pipeline
 from aimass.pipeline.recommending import RecommendDef
 from aimass.pipeline.rules import rule_of, vocabulary_of
@@ -55,7 +55,10 @@ def compile_stages(
     >>> [stage.name for stage in stages]
     ['collect', 'score', 'decide', 'notify']
     """
-    stages: list[Stage] = [collect_stage(pipeline, gates or {}, book or SchemaBook()), _score(pipeline)]
+    stages: list[Stage] = [
+        collect_stage(pipeline, {} if gates is None else gates, SchemaBook() if book is None else book),
+        _score(pipeline),
+    ]
     stages.append(decide_stage(pipeline, rules_of(pipeline)))
     stages.append(NotifyStage(pipeline.name, [one.receiver for one in pipeline.receivers], pipeline.alerts.policy))
     if pipeline.has_judge:
@@ -82,8 +85,14 @@ def _score(pipeline: Pipeline) -> ScoreStage:
     tick = _tick(pipeline, ttls)
     if any(one.kind == "silence" for one in pipeline.detectors):
         tick = pipeline.time.tick
+    references = references_of(pipeline)
+    if references:
+        own = pipeline.time.tick or pipeline.quality.pane
+        tick = own if tick is None else min(tick, own)
     about = [one.about for one in pipeline.labels]
-    return ScoreStage(pipeline.name, detectors, models, joins, _correlations(pipeline), about, tick)
+    gates = [(one.source, one.name) for one in pipeline.gates]
+    correlations = _correlations(pipeline)
+    return ScoreStage(pipeline.name, detectors, models, joins, correlations, about, tick, gates, references)
 
 
 def _detector(one: DetectorDef, hidden: list[str]) -> Judge:

@@ -277,7 +277,7 @@ class Changes:
         place.put(data, MISSING if value is None else value)
         if before is MISSING:
             self.imputed.append(path)
-        else:
+        elif path not in self.imputed and path not in self.added:  # else it was not there as the record came
             self.was.setdefault(path, before)
 
 

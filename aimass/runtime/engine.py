@@ -195,6 +195,10 @@ class Engine:
         """Count an attempt to deliver a notification."""
         self._metrics.deliveries.labels(self.pipeline, delivery.receiver, delivery.outcome).inc()
 
+    def fed(self, topic: str, rows: int) -> None:
+        """Count rows that a feed brought."""
+        self._metrics.fed.labels(self.pipeline, topic).inc(rows)
+
     def fail(self, exc: BaseException) -> None:
         """Stop the worker with this error."""
         if not self.failure.done():
@@ -257,7 +261,7 @@ def health(engines: Sequence[Engine], now: float, stall_s: float = 30.0) -> Heal
     is_ready = True
     for engine in engines:
         for tp, lane in engine.lanes.items():
-            is_ready = is_ready and lane.is_ready
+            is_ready = is_ready and (lane.is_ready or lane.is_stopped)
             waiting = not lane.is_ready or lane.lag() > 0
             if waiting and now - lane.last_progress > stall_s:
                 what = f"{lane.lag()} events wait" if lane.is_ready else "it is not open"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-from aimass.errors import AimassError, Fenced, WorldFault
+from aimass.errors import AimassError, Fenced, SourceStopped, WorldFault
 from aimass.runtime.chunk import Chunk
 from aimass.runtime.metrics import Metrics
 from aimass.runtime.partition import Partition
@@ -26,6 +26,7 @@ _SLICE_LEAST = 16
 _TURNS = 3
 #: So often the group's offset is committed too, markers included, for those who watch lag; the state has the position.
 _SETTLE_S = 1.0
+_STAND_S = 1.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -96,6 +97,7 @@ class Lane:
         self.epoch = 0
         self.buffered = 0
         self.is_ready = False
+        self.is_stopped = False
         self.last_progress = time.monotonic()
         self.partition: Partition | None = None
         self._make = make
@@ -174,6 +176,7 @@ class Lane:
         self._slice = min(self._pace.slice_records, max(_SLICE_LEAST, int((self._slice + _SLICE_S / each) / 2)))
         if not self._taken:
             self._oldest_ms = records[0].timestamp
+        self.is_stopped = False
         self._taken += len(records)
         self._last_take = time.monotonic()
         self.buffered -= len(records)
@@ -198,6 +201,8 @@ class Lane:
                 await self._open()
                 failures = 0
                 await self._serve()
+            except SourceStopped as exc:
+                await self._stand(str(exc))
             except WorldFault as exc:
                 self._metrics.faults.labels(*self.labels).inc()
                 logger.warning(
@@ -215,6 +220,14 @@ class Lane:
                 self._crash(exc)
                 return
         await self._drop()
+
+    async def _stand(self, why: str) -> None:
+        """Wait while a gate has stopped the source: that is how it is to be, no fault."""
+        if not self.is_stopped:
+            logger.warning("source stopped", extra={"topic": self.tp.topic, "partition": self.tp.partition, "why": why})
+        await self._drop()
+        self.is_stopped, self.last_progress = True, time.monotonic()
+        await self._pause(_STAND_S)
 
     async def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -257,6 +270,8 @@ class Lane:
 
     async def _serve(self) -> None:
         while not self._closing:
+            if isinstance(self._failure, SourceStopped):
+                raise self._failure
             if self._failure is not None:
                 raise WorldFault(str(self._failure)) from self._failure
             due = self._due()

@@ -30,6 +30,7 @@ class Metrics:
     events_out: Counter = field(init=False)
     dead_letters: Counter = field(init=False)
     deliveries: Counter = field(init=False)
+    fed: Counter = field(init=False)
     overtaken: Counter = field(init=False)
     faults: Counter = field(init=False)
     commit_seconds: Histogram = field(init=False)
@@ -59,6 +60,7 @@ class Metrics:
                 ("pipeline", "receiver", "outcome"),
                 registry=r,
             ),
+            "fed": Counter("aimass_fed_rows", "Rows that feeds brought", ("pipeline", "topic"), registry=r),
             "overtaken": Counter(
                 "aimass_retention_overtaken", "Openings at which Kafka had deleted unread records", _STAGE, registry=r
             ),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import ORDERS, SEVERITIES, Alert, Anomaly, Command, Prediction, RuleChange
+from aimass.records import ORDERS, SEVERITIES, Alert, Anomaly, Command, Gate, Prediction, RuleChange
 from aimass.rules.columns import Truths
 from aimass.rules.document import Rule
 from aimass.rules.patterns import Match
@@ -93,8 +93,8 @@ class DecideStage:
         self._in_force: tuple[list[Rule], Ruleset] | None = None
         self._episodes: dict[tuple[str, str], tuple[Rule, Episodes]] = {}
 
-    def on_batch(self, events: Sequence[Prediction | RuleChange | Command], state: State, out: Outputs) -> None:
-        """Take the next predictions, and changes of rules where they stand among them."""
+    def on_batch(self, events: Sequence[Prediction | RuleChange | Command | Gate], state: State, out: Outputs) -> None:
+        """Take the next predictions, and changes of rules where they stand among them; gates are SCORE's."""
         if _CONTROL.isdisjoint(map(type, events)):
             self._decide(events, state, out)  # type: ignore[arg-type]
             return

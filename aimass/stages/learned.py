@@ -112,6 +112,10 @@ class Learned(Generic[T]):
             handle.catch_up()
         return handle
 
+    def look(self, state: State, key: str) -> T:
+        """Return the object of a key, to look at: nothing in the state changes, not even where there is none yet."""
+        return self._make() if state.objects(self._snapshots).get(key) is None else self.take(state, key).model
+
     def keys(self, state: State) -> Iterator[str]:
         """Yield the keys that have an object, in the order of their bytes."""
         return (key for key, _ in state.objects(self._snapshots).items())

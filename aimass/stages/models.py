@@ -26,7 +26,7 @@ from aimass.stages.detecting import MONTH
 from aimass.stages.inputs import Features
 from aimass.stages.journal import Inputs
 from aimass.stages.learned import Learned
-from aimass.stages.rows import Rank, Run, by_segment, later_rows, merged
+from aimass.stages.rows import Rank, Run, by_segment, later_rows, merged, used
 from aimass.stages.saying import About, Said, classes_of, clusters_of, explained, numbers_of
 from aimass.stages.waiting import Waiting, WaitingRoom
 from aimass.state import ObjectSpec, RowSpec, State
@@ -35,8 +35,6 @@ from aimass.state import ObjectSpec, RowSpec, State
 Labels = Sequence[tuple[Rank, Label]]
 _MAX_CLASSES = 64
 _MAX_TEXT = 256
-_DIGITS = 6  # of probabilities and numbers on the wire
-
 
 #: What a model tells besides its estimates: where in the log that is known, and what.
 Told = tuple[Rank, Drift | Evaluation]
@@ -118,6 +116,7 @@ class ModelJudge:
         self._room = WaitingRoom(spec.name, spec.wait_s, spec.unlabelled is not None) if spec.wait_s else None
         self._classes: ObjectSpec[list[Any]] = ObjectSpec(f"classes.{spec.name}", orjson.dumps, orjson.loads)
         self._models: Learned[Model] = Learned(f"model.{spec.name}", self._fresh, lambda raw: self._fresh().load(raw))
+        self._is_plain = spec.is_number or spec.recipes[0] in OTHERS
         self._is_personal = spec.by_key and spec.recipes[0] not in OTHERS
         row = np.dtype([("row", np.float32, (personal.WIDTH,))])
         self._own = RowSpec(f"personal.{spec.name}", row, MONTH)
@@ -169,6 +168,27 @@ class ModelJudge:
         said.p[places[:since]] = np.nan  # who knows one class only would be sure of it
         return self._estimates(said, places, shown, state), self._told(run, said, state)
 
+    def foresee(self, batch: Batch, view: State, state: State) -> list[Estimate]:
+        """Return one estimate for each event, by what was known before: nothing is learned, and no label waited for.
+
+        What is small is looked up in a view of the state whose changes are dropped; the ensembles themselves are only
+        asked.
+        """
+        n, segments = len(batch), self._segments(batch)
+        unknown, explain = np.full(n, np.nan), EXPLAIN if self.spec.explain else 0
+        x = self.features.rows(batch, unknown, segments, view) if self._item is None else self._pairs(batch)
+        ops = np.full(n, PREDICT + explain)
+        keys = [event.key for event in batch.events]
+        run = Run([], batch.events, keys, segments, x, unknown, ops, np.empty((n, 0)))
+        said = Said.of(n)
+        for segment, rows in by_segment(segments):
+            self._take(said, rows, segment, self._models.look(state, segment).predict(x[rows], ops[rows]))
+        if self._is_personal:
+            said.p = self._personal(run, said, view)
+        if not self._is_plain and len(view.objects(self._classes).get("") or ()) < 2:
+            said.p[:] = np.nan  # who knows one class only would be sure of it
+        return self._estimates(said, np.arange(n), [None] * n, view)
+
     def show(self, batch: Batch, state: State) -> list[dict[str, float]]:
         """Return what the model would see of these events now, by the features' names; features move on."""
         x = self.features.rows(batch, np.full(len(batch), np.nan), self._segments(batch), state)
@@ -217,8 +237,7 @@ class ModelJudge:
         -------
         From which event on two classes are known beforehand.
         """
-        is_plain = self.spec.is_number or self.spec.recipes[0] in OTHERS
-        if is_plain or (len(classes) > 1 and (not labels or self._target is None)):
+        if self._is_plain or (len(classes) > 1 and (not labels or self._target is None)):
             return 0
         since = 0 if len(classes) > 1 else len(borne)
         said = [(at, 0, label.value) for (at, _), label in labels] + [(i, 1, value) for i, value in enumerate(borne)]
@@ -297,16 +316,7 @@ class ModelJudge:
 
     def _run(self, run: Run, state: State) -> Said:
         n = len(run.y)
-        said = Said(
-            np.empty((n, 0)),
-            np.full(n, np.nan),
-            np.full(n, np.nan),
-            [np.empty(0)] * n,
-            np.ones(n, np.int64),
-            {},
-            {},
-            [],
-        )
+        said = Said.of(n)
         for segment, rows in by_segment(run.segments):
             handle = self._models.take(state, segment)
             answers = handle.run(Inputs(run.x[rows], run.y[rows], run.ops[rows], run.votes[rows]))
@@ -355,7 +365,7 @@ class ModelJudge:
         """Let the events wait whose label has not come."""
         for row in places[np.isnan(run.y[places])].tolist():
             one = run.origins[row]
-            seen, kept = _used(run.x[row]), _used(said.kept[row])
+            seen, kept = used(run.x[row]), used(said.kept[row])
             room.keep(state, Waiting(one.id, one.key, one.time, one.source, run.segments[row], seen, kept))
 
     def _estimates(self, said: Said, places: Ints, shown: Sequence[Any], state: State) -> list[Estimate]:
@@ -381,12 +391,6 @@ class ModelJudge:
 
 def _code(value: Any) -> float:
     return float("nan") if value is MISSING or value is None else float(crc32(str(value).encode()))
-
-
-def _used(row: Floats) -> bytes:
-    """Return a row up to the last number in it: how much wider it is depends on what else was in the batch."""
-    used = np.flatnonzero(row == row)
-    return row[: used[-1] + 1 if len(used) else 0].tobytes()
 
 
 def _segment(value: Any) -> str:

@@ -75,6 +75,12 @@ def later_rows(ranks: Sequence[Rank], waiting: Sequence[Waiting], y: Sequence[fl
     )
 
 
+def used(row: Floats) -> bytes:
+    """Return a row up to the last number in it: how much wider it is depends on what else was in the batch."""
+    there = np.flatnonzero(row == row)
+    return row[: there[-1] + 1 if len(there) else 0].tobytes()
+
+
 def _stacked(rows: Sequence[Floats]) -> Floats:
     wide = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
     for i, row in enumerate(rows):

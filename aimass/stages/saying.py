@@ -30,6 +30,12 @@ class Said:
     reasons: dict[int, dict[int, float]]
     told: list[tuple[int, str, Drifted | Evaluated]]
 
+    @classmethod
+    def of(cls, n: int) -> Said:
+        """Return what is said of so many rows before anyone said anything."""
+        nothing, kept = np.full(n, np.nan), [np.empty(0)] * n
+        return cls(np.empty((n, 0)), nothing, nothing.copy(), kept, np.ones(n, np.int64), {}, {}, [])
+
 
 def numbers_of(p: Floats, low: Floats, high: Floats, labels: Sequence[Any]) -> list[Estimate]:
     """Return the estimates of numbers, each with its interval and label."""

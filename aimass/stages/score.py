@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby, repeat
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from aimass.codec import encode
-from aimass.records import ORDERS, Anomaly, Drift, Estimate, Event, Label, LogRecord, Prediction, Source
+from aimass.records import ORDERS, Anomaly, Drift, Estimate, Event, Gate, Label, LogRecord, Prediction, Source
 from aimass.stages.base import Outputs
 from aimass.stages.batch import Batch
 from aimass.stages.correlate import Correlation, series_of
 from aimass.stages.detecting import MONTH, Finding
+from aimass.stages.gating import PAUSE, Closed, Gates, View
 from aimass.stages.joins import Join
 from aimass.stages.models import Labels, Told
+from aimass.stages.references import References
 from aimass.state import ObjectSpec, State
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ class Learner(Protocol):
     @property
     def name(self) -> str: ...
     def score(self, batch: Batch, labels: Labels, state: State) -> tuple[list[Estimate], list[Told]]: ...
+    def foresee(self, batch: Batch, view: State, state: State) -> list[Estimate]: ...
     def on_time(self, now: float, state: State) -> list[Told]: ...
     def show(self, batch: Batch, state: State) -> list[dict[str, float]]: ...
 
@@ -48,9 +51,15 @@ class ScoreStage:
     """Emits one prediction for every event of the log, its own JSON carried through.
 
     Beside that: predictions with an anomaly that crossed its detector's line go to ``anomalies`` too; what models tell
-    of drift and of themselves to ``drifts`` and ``evaluations``; numbers to be compared with others to ``series``.
+    of drift and of themselves to ``drifts`` and ``evaluations``; numbers to be compared with others to ``series``; what
+    checks between sources find to ``observations``.
 
-    State: that of its parts; the anomalies that analysts may judge, for 30 days.
+    While a gate with the action ``pause-learning`` is closed, events of its source are judged by what was known before,
+    and nothing in the state is as if they had come: no detector, no model and no join remembers them, labels and
+    analysts' words on them find nothing, their series are not sent, and silence of keys of that source is not told.
+    Only checks between sources go on: by what they find, the gate may open again.
+
+    State: that of its parts; the anomalies that analysts may judge, for 30 days; which gates are closed.
 
     Parameters
     ----------
@@ -64,6 +73,10 @@ class ScoreStage:
         Whose series are to be compared.
     judged
         The detectors that analysts' labels speak of.
+    gates
+        Source and name of each gate that there is.
+    references
+        What is asked of events about other sources.
     tick_s
         How often the state's time advances, so that keys can be forgotten and silence be heard.
 
@@ -88,11 +101,14 @@ class ScoreStage:
         correlations: Sequence[Correlation] = (),
         judged: Sequence[str] = (),
         tick_s: float | None = None,
+        gates: Collection[tuple[str, str]] = (),
+        references: References | None = None,
     ) -> None:
         self.tick_s = tick_s
         self._pipeline = pipeline
         self._detectors, self._models = list(detectors), list(models)
         self._joins, self._correlations = list(joins), list(correlations)
+        self._gates, self._references = Gates(gates), references
         own = {one.name: one for one in self._detectors}
         self._judged = {name: own[name] for name in judged if name in own}
         self._said: dict[str, ObjectSpec[Anomaly]] = {
@@ -110,12 +126,49 @@ class ScoreStage:
             if type(one) in _PASSED_ON:
                 self._take(events[start:i], state, out)
                 out.emit(one)
+                if type(one) is Gate:
+                    self._gates.take(one, state)
                 start = i + 1
         self._take(events[start:], state, out)
 
     def _take(self, events: Sequence[LogRecord], state: State, out: Outputs) -> None:
+        closed = self._gates.closed(state)
+        paused = {source for source, actions in closed.items() if PAUSE in actions}
+        if not paused:
+            self._learn(events, closed, state, out)
+            return
+        for is_paused, part in groupby(events, lambda one: type(one) is Event and one.source.topic in paused):
+            if is_paused:
+                self._foresee([one for one in part if type(one) is Event], closed, state, out)
+            else:
+                self._learn(list(part), closed, state, out)
+
+    def _learn(self, events: Sequence[LogRecord], closed: Closed, state: State, out: Outputs) -> None:
         for run, labels in self._runs(events):
-            self._score(run, labels, state, out)
+            self._score(run, labels, closed, state, out)
+
+    def _foresee(self, events: Sequence[Event], closed: Closed, state: State, out: Outputs) -> None:
+        """Judge events of which nothing is to be learned: each alone, in a state that no other of them was in."""
+        view = View(state)
+        anomalies: list[list[Anomaly]] = [[] for _ in self._detectors]
+        estimates: list[list[Estimate]] = [[] for _ in self._models]
+        for event in events:
+            batch = self._batch([event], state, view)
+            for said, detector in zip(anomalies, self._detectors, strict=True):
+                said += detector.score(batch, view)
+            for expected, model in zip(estimates, self._models, strict=True):
+                expected += model.foresee(batch, view, state)
+            view.drop()
+        self._emit(events, anomalies, estimates, {}, closed, out)
+
+    def _batch(self, events: Sequence[Event], state: State, view: State) -> Batch:
+        """Return events with what joins give them; what sources are to be asked of each other is asked first."""
+        batch = Batch(events)
+        if events and self._references:
+            self._references.take(batch, state)
+        for join in self._joins if events else ():
+            join.apply(batch, view)
+        return batch
 
     def _runs(self, events: Sequence[LogRecord]) -> Iterator[tuple[list[Event], list[tuple[int, Label]]]]:
         """Cut the log between an event and its label, whichever comes first, and around analysts' words."""
@@ -143,14 +196,18 @@ class ScoreStage:
         if run or labels:
             yield run, labels
 
-    def _score(self, run: list[Event], labels: list[tuple[int, Label]], state: State, out: Outputs) -> None:
+    def _score(
+        self,
+        run: list[Event],
+        labels: list[tuple[int, Label]],
+        closed: Closed,
+        state: State,
+        out: Outputs,
+    ) -> None:
         for _, label in labels:
             if label.about in self._judged:
                 self._hear(label, state)
-        batch = Batch(run)
-        if run:
-            for join in self._joins:
-                join.apply(batch, state)
+        batch = self._batch(run, state, state)
         anomalies = [detector.score(batch, state) for detector in self._detectors] if run else []
         estimates, told = [], []
         for model in self._models:
@@ -158,46 +215,50 @@ class ScoreStage:
             said, happened = model.score(batch, own, state)
             estimates.append(said)
             told += happened
-        self._emit(batch, anomalies, estimates, _drifts(told), state, out)
+        self._remember(run, self._emit(run, anomalies, estimates, _drifts(told), closed, out), state)
         _tell(told, out)
+        if self._correlations and run:
+            series = series_of(batch, self._correlations)
+            out.emit_encoded([one.key.encode() for one in series], [encode(one) for one in series], to="series")
 
     def _emit(
         self,
-        batch: Batch,
+        events: Sequence[Event],
         anomalies: list[list[Anomaly]],
         estimates: list[list[Estimate]],
         drifts: dict[Source, dict[str, str]],
-        state: State,
+        closed: Closed,
         out: Outputs,
-    ) -> None:
-        if not len(batch):
-            return
-        strange = _by_name([one.name for one in self._detectors], anomalies, len(batch))
-        expected = _by_name([one.name for one in self._models], estimates, len(batch))
-        found: Iterable[dict[str, str]] = repeat(_NO_DRIFTS, len(batch))
+    ) -> list[tuple[int, dict[str, Anomaly]]]:
+        """Emit predictions, and return which events crossed a detector's line, and what was said of each."""
+        if not events:
+            return []
+        strange = _by_name([one.name for one in self._detectors], anomalies, len(events))
+        expected = _by_name([one.name for one in self._models], estimates, len(events))
+        found: Iterable[dict[str, str]] = repeat(_NO_DRIFTS, len(events))
         if drifts:
-            found = [drifts.get(event.source, _NO_DRIFTS) for event in batch.events]
-        keys: list[bytes | None] = [event.key.encode() for event in batch.events]
+            found = [drifts.get(event.source, _NO_DRIFTS) for event in events]
+        shut: Iterable[tuple[str, ...]] = repeat((), len(events))
+        if closed:
+            shut = [closed.get(event.source.topic, ()) for event in events]
+        keys: list[bytes | None] = [event.key.encode() for event in events]
         values = [
-            encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, a, x, e.data, moved))
-            for e, a, x, moved in zip(batch.events, strange, expected, found, strict=True)
+            encode(Prediction(e.id, e.key, e.time, e.pipeline, e.source, a, x, e.data, moved, e.crc, e.quality, gates))
+            for e, a, x, moved, gates in zip(events, strange, expected, found, shut, strict=True)
         ]
         out.emit_encoded(keys, values)
         crossed = sorted({i for column in anomalies for i, one in enumerate(column) if one.severity is not None})
         if crossed:
             out.emit_encoded([keys[i] for i in crossed], [values[i] for i in crossed], to="anomalies")
-            self._remember(batch, strange, crossed, state)
-        if self._correlations:
-            series = series_of(batch, self._correlations)
-            out.emit_encoded([one.key.encode() for one in series], [encode(one) for one in series], to="series")
+        return [(i, strange[i]) for i in crossed]
 
     def _remember(
-        self, batch: Batch, strange: Sequence[dict[str, Anomaly]], crossed: Sequence[int], state: State
+        self, events: Sequence[Event], crossed: Sequence[tuple[int, dict[str, Anomaly]]], state: State
     ) -> None:
         for name, spec in self._said.items():
-            for i in crossed:
-                if strange[i][name].severity is not None:
-                    state.objects(spec).put(batch.events[i].id, strange[i][name])
+            for i, said in crossed:
+                if said[name].severity is not None:
+                    state.objects(spec).put(events[i].id, said[name])
 
     def _hear(self, label: Label, state: State) -> None:
         """Take an analyst's word on an anomaly: one that was none is not to be told again."""
@@ -217,12 +278,18 @@ class ScoreStage:
         return [{name: rows[i] for name, rows in seen.items()} for i in range(len(batch))]
 
     def on_time(self, now: float, state: State, out: Outputs) -> None:
-        """Tell of keys that fell silent, and learn of events whose labels did not come."""
+        """Tell of keys that fell silent, learn of events whose labels did not come, answer checks between sources."""
+        closed = self._gates.closed(state)
         for detector in self._detectors:
             for one in detector.on_time(now, state):
+                actions = closed.get(one.source.topic, ())
+                if PAUSE in actions:
+                    continue  # its events come, and are not heard
                 name = f"{detector.name}-{one.key}-{one.time:.0f}"
                 found = {detector.name: one.anomaly}
-                record = Prediction(name, one.key, one.time, self._pipeline, one.source, found, {}, _NOTHING)
+                record = Prediction(
+                    name, one.key, one.time, self._pipeline, one.source, found, {}, _NOTHING, gates=actions
+                )
                 out.emit(record)
                 if one.anomaly.severity is not None:
                     out.emit(record, to="anomalies")
@@ -230,6 +297,8 @@ class ScoreStage:
                         state.objects(self._said[detector.name]).put(name, one.anomaly)
         for model in self._models:
             _tell(model.on_time(now, state), out)
+        if self._references:
+            self._references.on_time(now, state, out)
 
 
 def _drifts(told: list[Told]) -> dict[Source, dict[str, str]]:

@@ -37,6 +37,8 @@ class Member(Protocol):
     def run(self, x: Floats, y: Floats, learn: Bools) -> Floats:
         """Predict every row and, where ``learn``, learn it; in order, one after the other.
 
+        A row that is not learned leaves no trace.
+
         Parameters
         ----------
         x

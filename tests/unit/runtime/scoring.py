@@ -14,7 +14,7 @@ from tests.unit.stages import all_of_score as parts
 CHANNELS = {
     "": Channel("out", 1),
     "tick": Channel("in", 1),
-    **{name: Channel(name, 1) for name in ("anomalies", "drifts", "evaluations", "series")},
+    **{name: Channel(name, 1) for name in ("anomalies", "drifts", "evaluations", "series", "observations")},
 }
 POISON = (b"{not json", b"", b'{"type":"event","key":7}')
 

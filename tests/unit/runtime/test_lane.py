@@ -6,7 +6,7 @@ import math
 import pytest
 from faust.types import TP
 
-from aimass.errors import StageError, WorldFault
+from aimass.errors import SourceStopped, StageError, WorldFault
 from aimass.runtime.lane import Lane, Pace
 from aimass.runtime.metrics import Metrics
 
@@ -165,3 +165,16 @@ async def test_a_stage_of_bytes_is_told_that_nothing_more_comes(lane):
     await until(lambda: lane.world.commits == [1])
     assert not lane.world.idled
     await until(lambda: lane.world.idled)
+
+
+async def test_a_source_that_a_gate_has_stopped_is_left_where_it_is_and_is_no_fault(lane):
+    lane.world.error = SourceStopped("closed")
+    await lane.take(fetched(lane, 0, 1))
+    await until(lambda: lane.is_stopped)
+    assert lane.world.crashes == []
+    lane.world.error = None
+    await until(lambda: lane.is_ready)
+    assert lane.world.started[-1] == 0
+    await lane.take(fetched(lane, 0, 1))
+    await until(lambda: lane.world.commits == [2])
+    assert not lane.is_stopped
