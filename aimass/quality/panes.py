@@ -15,7 +15,7 @@ from aimass.models.kernel import Bools, Floats
 from aimass.quality.batch import Records
 from aimass.quality.check import OTHERS, Findings, causes_of
 from aimass.quality.expect import Look
-from aimass.quality.sketches import add, add_numbers, add_texts, add_truths, count_buckets, merge, settle
+from aimass.quality.sketches import add, add_numbers, add_texts, add_truths, count_buckets, merge, settle, told
 from aimass.records import FieldPane, Pane
 from aimass.rules.columns import NUMERIC, Column
 from aimass.state import ObjectSpec, State
@@ -23,10 +23,11 @@ from aimass.state import ObjectSpec, State
 HOUR = 3600.0
 #: A record further ahead of its arrival than this comes from the future.
 FUTURE_S = 60.0
-#: So often, in milliseconds of arrival, and after so many offsets, what has changed is written.
+#: So often at the most, in milliseconds of arrival, and after so many offsets, what has changed is written.
 WRITE_MS = 5_000
 WRITE_OFFSETS = 8_192
 _EXAMPLES = 3
+_TIMES = 6  # so often a pane is written before it is over, where records keep coming
 _KINDS: dict[type, str] = {str: "text", bool: "truth", dict: "object", list: "list"}
 
 
@@ -96,6 +97,7 @@ class PaneKeeper:
     ) -> None:
         self._pipeline, self._topic = pipeline, topic
         self._length, self._keep, self._delay = length_s, max(keep_s, length_s), delay_s
+        self._write_ms = max(WRITE_MS, int(length_s * 1000 / _TIMES))
         self._named, self._required = named, required
         self._panes: ObjectSpec[Pane] = ObjectSpec(
             f"panes.{topic}", lambda pane: _pack(_sorted(pane)), msgspec.msgpack.Decoder(Pane).decode
@@ -105,10 +107,11 @@ class PaneKeeper:
     def cuts(self, arrivals_ms: Sequence[int], offsets: Sequence[int], state: State) -> list[int]:
         """Return before which of these records what has changed is to be written: by their places, not by batches."""
         book, found = self._book(state), list[int]()
-        if max(arrivals_ms) // WRITE_MS <= book.arrival and offsets[-1] // WRITE_OFFSETS <= book.offset:
+        each = self._write_ms
+        if max(arrivals_ms) // each <= book.arrival and offsets[-1] // WRITE_OFFSETS <= book.offset:
             return found
         for at, (arrival_ms, offset) in enumerate(zip(arrivals_ms, offsets, strict=True)):
-            arrival, count = arrival_ms // WRITE_MS, offset // WRITE_OFFSETS
+            arrival, count = arrival_ms // each, offset // WRITE_OFFSETS
             if arrival > book.arrival or count > book.offset:
                 if book.offset >= 0:
                     found.append(at)
@@ -136,7 +139,7 @@ class PaneKeeper:
         state.objects(self._books).put(self._topic, book)
 
     def lose(self, part: str, arrival: float, checksum: int, fate: str, state: State) -> None:
-        """Count a record that could not be read: it has no time but that of its arrival."""
+        """Count a record whose time is not known, or long past: when it came."""
         book = self._book(state)
         pane = self._pane(part, math.floor(arrival / self._length) * self._length, book, state)
         add(pane.counts, {fate: 1})
@@ -156,7 +159,7 @@ class PaneKeeper:
         """Count records that nothing else is to be known of, where they happened."""
         book = self._book(state)
         for time, checksum, offset in zip(times, checksums, offsets, strict=True):
-            pane = self._pane(part, math.floor(time / self._length) * self._length, book, state)
+            pane = self._pane(part, self._start(time, book), book, state)
             add(pane.counts, {fate: 1})
             add(pane.checksums, {fate: checksum})
             known = [*pane.offsets, offset]
@@ -174,7 +177,7 @@ class PaneKeeper:
         """Count a check between sources, for events at these times."""
         book = self._book(state)
         for time, kept in zip(times, is_kept, strict=True):
-            pane = self._pane(part, math.floor(time / self._length) * self._length, book, state)
+            pane = self._pane(part, self._start(time, book), book, state)
             counts = pane.checks.setdefault(name, [0, 0])
             counts[0] += 1
             counts[1] += not kept
@@ -192,7 +195,7 @@ class PaneKeeper:
                 pane = table.get(name)
                 assert pane is not None
                 pane.revision += 1
-                pane.time = max(book.watermark, pane.start) if math.isfinite(book.watermark) else pane.start
+                pane.time = book.watermark if math.isfinite(book.watermark) else pane.start
                 table.put(name, pane)
                 changed.append(pane)
                 book.open[start] = False
@@ -208,6 +211,13 @@ class PaneKeeper:
 
     def _book(self, state: State) -> _Book:
         return state.objects(self._books).get(self._topic) or _Book()
+
+    def _start(self, time: float, book: _Book) -> float:
+        """Return the pane of a time: its own, or the oldest that is open."""
+        start = math.floor(time / self._length) * self._length
+        if not math.isfinite(book.watermark):
+            return start
+        return max(start, math.floor((book.watermark - self._keep) / self._length) * self._length)
 
     def _pane(self, part: str, start: float, book: _Book, state: State) -> Pane:
         pane = state.objects(self._panes).get(f"{start:.3f}") if start in book.open else None
@@ -367,7 +377,8 @@ _json = msgspec.json.Encoder().encode
 
 def encoded(pane: Pane) -> bytes:
     """Return a pane as it goes to its topic: the same bytes, in whatever order things were counted."""
-    return _json(_sorted(pane))
+    fields = {path: told(field) for path, field in _sorted(pane).fields.items()}
+    return _json(msgspec.structs.replace(pane, fields=fields))
 
 
 def _sorted(pane: Pane) -> Pane:

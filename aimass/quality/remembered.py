@@ -114,8 +114,7 @@ class Order:
             before, is_known = last[key]
             if is_known and not _follows(value, before, self._order):
                 wrong.append(at)
-            else:
-                last[key] = (value, 1)
+            last[key] = (value, 1)  # a wrong one, too: else one time of next year makes all others wrong until then
         rows.scatter(slots, np.array([last[key] for key in keys], _ROW))
         return wrong
 

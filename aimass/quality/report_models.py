@@ -9,7 +9,7 @@ import msgspec
 
 from aimass.quality.report_people import GateHistory
 from aimass.quality.report_sums import pooled
-from aimass.records import Evaluation, Judgement
+from aimass.records import Evaluation, Indicator, Judgement
 
 #: Fewer events on either side, and nothing is said.
 LEAST = 30
@@ -55,7 +55,10 @@ def models_of(
     start: float,
     end: float,
 ) -> Models:
-    """Return how models did in bad panes and in others; bad: with a closed gate, or surely less valid than the rest."""
+    """Return how models did in bad panes and in others; bad: with a closed gate, or surely less valid than the rest.
+
+    What lies between two evaluations counts as bad when more than half of its time is.
+    """
     bad = bad_panes(judged, gates)
     known = [one for one in evaluations if not one.segment and one.time < end]
     if not any(start <= one.time for one in known):
@@ -74,10 +77,14 @@ def bad_panes(judged: Sequence[Judgement], gates: Sequence[GateHistory]) -> list
         usual = pooled("validity", own).value
         for one in own:
             seen = one.indicators.get("validity")
-            is_low = usual is not None and seen is not None and seen.high is not None and seen.high < usual
+            is_low = usual is not None and seen is not None and _is_surely_below(seen, usual)
             if is_low or any(_was_closed(gate, one) for gate in gates if gate.source == source):
                 found.add((one.time, one.time + one.length))
     return sorted(found)
+
+
+def _is_surely_below(seen: Indicator, usual: float) -> bool:
+    return seen.value is not None and seen.high is not None and max(seen.value, seen.high) < usual
 
 
 def _was_closed(gate: GateHistory, pane: Judgement) -> bool:
@@ -97,11 +104,12 @@ def _effect(
         return None
     sums = {True: [0, 0.0], False: [0, 0.0]}
     for one in _stretches(evaluations, metric):
-        if one.end < start:
+        if one.end <= start:
             continue
-        inside = [begin < one.end and one.start < end for begin, end in bad]
-        sums[any(inside)][0] += one.events
-        sums[any(inside)][1] += one.total
+        covered = sum(max(0.0, min(end, one.end) - max(begin, one.start)) for begin, end in bad)
+        is_bad = covered > (one.end - one.start) / 2
+        sums[is_bad][0] += one.events
+        sums[is_bad][1] += one.total
     (bads, bad_total), (goods, good_total) = sums[True], sums[False]
     why = "" if min(bads, goods) >= LEAST else f"not known: fewer than {LEAST} labelled events on one side"
     return ModelEffect(

@@ -32,8 +32,8 @@ class Reviews(msgspec.Struct, frozen=True):
         How many there were; how many of them were a sample of what is valid.
     verdicts
         How many were corrected, accepted, rejected; and how many expired.
-    audits_right
-        How many audits were accepted: the record is right.
+    audits_judged, audits_right
+        Of how many audits there is a verdict; how many of these were accepted: the record is right.
     by
         By person, how many verdicts.
     median_s
@@ -47,6 +47,7 @@ class Reviews(msgspec.Struct, frozen=True):
     tasks: int
     audits: int
     verdicts: dict[str, int]
+    audits_judged: int
     audits_right: int
     by: dict[str, int]
     median_s: float | None
@@ -128,6 +129,7 @@ def reviews_of(reviews: Sequence[Review], start: float, end: float) -> Reviews:
         tasks=len(inside),
         audits=len(audits),
         verdicts=states,
+        audits_judged=sum(one.state in VERDICTS for one in audits),
         audits_right=sum(one.state == "accepted" for one in audits),
         by=dict(sorted(by.items(), key=lambda one: (-one[1], one[0]))),
         median_s=median(times) if times else None,

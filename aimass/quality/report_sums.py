@@ -119,11 +119,12 @@ def _audited(panes: Sequence[Judgement]) -> Indicator:
     value = below = above = 0.0
     for one, records in known:
         weight, mine = records / total, one.value or 0.0
-        value += weight * mine
+        value += records * mine
         below += (weight * (mine - (one.low or 0.0))) ** 2
         above += (weight * ((1.0 if one.high is None else one.high) - mine)) ** 2
+    value /= total
     low, high = max(0.0, value - math.sqrt(below)), min(1.0, value + math.sqrt(above))
-    return Indicator(min(1.0, value), low, high, sum(one.n for one, _ in known))
+    return Indicator(value, low, high, sum(one.n for one, _ in known))
 
 
 def measured(name: str, panes: Sequence[_Judged], earlier: Sequence[_Judged]) -> Measure:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from zlib import crc32
 
+import msgspec
 import numpy as np
 
 from aimass.models.kernel import Floats, Ints
@@ -203,6 +204,15 @@ def _cut_hot(pane: FieldPane) -> None:
     less = sorted(pane.hot.values(), reverse=True)[HOT]
     pane.hot_error += less
     pane.hot = {text: count - less for text, count in pane.hot.items() if count > less}
+
+
+def told(pane: FieldPane) -> FieldPane:
+    """Return what is told of a field: of the frequent texts only as many as are followed for good."""
+    if len(pane.hot) <= HOT:
+        return pane
+    copy = msgspec.structs.replace(pane, hot=dict(pane.hot))
+    _cut_hot(copy)
+    return copy
 
 
 def hashes(texts: Iterable[str]) -> list[int]:

@@ -132,7 +132,7 @@ class CollectStage:
             except (msgspec.DecodeError, KeyError) as exc:
                 out.reject(record, BadEvent(f"nothing that can be put back: {exc}"))
                 continue
-            intake.redrive(order, f"{record.topic}-{record.partition}", record.offset, state, out)
+            intake.redrive(order, record, state, out)
 
 
 def _runs(events: Sequence[SourceRecord]) -> Iterator[tuple[str, Sequence[SourceRecord]]]:

@@ -287,7 +287,7 @@ class Intake:
     def _send(self, batch: _Batch, fates: Sequence[str], found: Findings, gate: str | None, out: Outputs) -> None:
         """Put into the log what goes on, set apart what does not, and show some of it all to people."""
         apart = [at for at, fate in enumerate(fates) if fate not in _KEPT]
-        shown = self._sampled(batch, fates) if self._plan.audit else set()
+        shown = self._sampled(batch, fates, found) if self._plan.audit else set()
         for at in sorted({*apart, *shown}):
             if at in shown:
                 out.emit(self._quarantined(batch, at, ("audit",)), to="observations")
@@ -304,13 +304,13 @@ class Intake:
             batch, broken = batch.take(kept), [broken[at] for at in kept]
         self._emit(batch, broken, out)
 
-    def _sampled(self, batch: _Batch, fates: Sequence[str]) -> set[int]:
-        """Return which of what goes on people are to look at: settled by the records' bytes."""
+    def _sampled(self, batch: _Batch, fates: Sequence[str], found: Findings) -> set[int]:
+        """Return which of what is valid people are to look at: settled by the records' bytes."""
         border = self._plan.audit * _CHECKSUMS
         return {
             at
             for at, (fate, checksum) in enumerate(zip(fates, batch.checksums, strict=True))
-            if fate in _KEPT and (checksum * _SCATTER) % _CHECKSUMS < border
+            if fate in _KEPT and at not in found.errors and (checksum * _SCATTER) % _CHECKSUMS < border
         }
 
     def _quarantined(self, batch: _Batch, at: int, causes: tuple[str, ...], attempt: int = 0) -> Quarantined:
@@ -359,7 +359,7 @@ class Intake:
 
     # -- what people let go on ----------------------------------------------------------------------------------------
 
-    def redrive(self, order: Redrive, part: str, offset: int, state: State, out: Outputs) -> None:
+    def redrive(self, order: Redrive, by: SourceRecord, state: State, out: Outputs) -> None:
         """Put a record back into its place that a person corrected or accepted: with its id and its time, once."""
         again = _Again.of(order.record)
         batch = self._read_again(order, again, out)
@@ -374,7 +374,8 @@ class Intake:
                 return
         self._emit(batch, [causes or None], out, review=order.order)
         if self._plan.panes is not None:
-            self._plan.panes.count(part, "redriven", batch.times, batch.checksums, [offset], state)
+            part, arrival = f"{by.topic}-{by.partition}", max(by.timestamp, 0) / 1000
+            self._plan.panes.lose(part, arrival, batch.checksums[0], "redriven", state)
             self.write(state, out)
 
     def _read_again(self, order: Redrive, again: _Again, out: Outputs) -> _Batch | None:

@@ -11,7 +11,7 @@ from aimass.quality.panes import HOUR
 from aimass.records import Alert, Command, Gate, Observation, Pane, Quarantined, Source
 from aimass.stages.base import Outputs
 from aimass.stages.judging import SourceJudge, SourceSpec, Turned
-from aimass.stages.reviews import AUDIT, MONTH, ReviewDesk
+from aimass.stages.reviews import AUDIT, MONTH, ReviewDesk, is_of_contract
 from aimass.state import State
 
 _NOWHERE = Source("", 0, 0)
@@ -89,7 +89,7 @@ class JudgeStage:
         for topic, judge in self._sources.items():
             said, turned = judge.look(now, self._desk.proposals(topic, state), state)
             for judgement in said:
-                out.emit(judgement)
+                out.emit(judgement, key=judgement.id)
             self._turn(turned, now, "", "", out)
         self._desk.on_time(now, state, out)
 
@@ -101,9 +101,9 @@ class JudgeStage:
                 self._turn(turned, max(state.now, 0.0), order.by, order.why, out)
             return
         for task, was_right in self._desk.obey(order, state, out):
-            judge = self._sources.get(task.source.topic)
-            if judge is not None:
-                judge.reviewed(task, was_right, task.causes == (AUDIT,), state)
+            judge, is_audit = self._sources.get(task.source.topic), task.causes == (AUDIT,)
+            if judge is not None and (is_audit or is_of_contract(task)):
+                judge.reviewed(task, was_right, is_audit, state)
 
     def _turn(self, turned: Sequence[Turned], now: float, by: str, why: str, out: Outputs) -> None:
         for one in turned:

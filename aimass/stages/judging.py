@@ -111,6 +111,8 @@ class SourceJudge:
     def take(self, pane: Pane, state: State) -> None:
         """Take a part of a pane: the newest revision of it holds."""
         book = self._book(state)
+        if pane.start not in book.held and self._is_past(pane.start, book):
+            return
         held = book.held.setdefault(pane.start, _Held())
         if held.parts.get(pane.part, -1) >= pane.revision:
             return
@@ -188,6 +190,9 @@ class SourceJudge:
         table = state.objects(self._parts)
         parts = [table.get(f"{start:.3f}|{part}") for part in sorted(book.held[start].parts)]
         return merged([part for part in parts if part is not None])
+
+    def _is_past(self, start: float, book: _Book) -> bool:
+        return start + self._keep < book.watermark - HOUR
 
     def _is_complete(self, start: float, book: _Book, now: float) -> bool:
         return start + self._length + self._lateness <= max(book.watermark, now)
@@ -275,10 +280,11 @@ class SourceJudge:
     def _forget(self, book: _Book, state: State) -> None:
         table = state.objects(self._parts)
         for start in sorted(book.held):
-            if start + self._keep < book.watermark - HOUR and not book.held[start].is_dirty:
+            if self._is_past(start, book) and not book.held[start].is_dirty:
                 for part in book.held.pop(start).parts:
                     table.delete(f"{start:.3f}|{part}")
-        for old in sorted(book.recent)[: -max(_RECENT, 1)]:
+        longest = max((gate.over_s for gate in self.spec.gates), default=0.0)
+        for old in sorted(book.recent)[: -max(_RECENT, math.ceil(longest / self._length) + 1)]:
             del book.recent[old]
             book.recent_fields.pop(old, None)
 

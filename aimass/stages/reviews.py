@@ -119,7 +119,7 @@ class ReviewDesk:
         out.emit(redrive, to="redrive")
 
     def _tally(self, task: Review, state: State) -> None:
-        if task.causes == (AUDIT,):
+        if not is_of_contract(task):
             return
         table = state.objects(_TALLIES)
         tallies = table.get(task.source.topic) or {}
@@ -152,6 +152,11 @@ class ReviewDesk:
                 out.emit(
                     msgspec.structs.replace(task, state="expired", do="expired", by="", why="", at=now), to="reviews"
                 )
+
+
+def is_of_contract(task: Review) -> bool:
+    """Return whether a record waits because it breaks its contract: not for a sample, a gate or a rule."""
+    return not task.causes[0].startswith((AUDIT, "gate:", "rule:"))
 
 
 def _is_meant(task: Review, match: Mapping[str, str]) -> bool:

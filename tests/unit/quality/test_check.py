@@ -101,6 +101,12 @@ def test_values_rise_key_by_key():
     assert found.warnings == {2: ["n:order"]}
 
 
+def test_a_value_far_ahead_makes_the_next_one_wrong_and_no_other():
+    contract = Contract(name="c", fields=(Expectation(path="n", order="rising"),))
+    found = check(contract, [{"n": 1}, {"n": 900}, {"n": 2}, {"n": 3}, {"n": 4}])
+    assert found.errors == {2: ["n:order"]}
+
+
 def test_times_fall_or_rise_as_moments():
     contract = Contract(name="c", fields=(Expectation(path="t", type="time", order="not-falling"),))
     found = check(contract, [{"t": "2026-05-01T00:00:00+02:00"}, {"t": "2026-04-30T22:00:00Z"}, {"t": "2026-04-30"}])

@@ -200,3 +200,17 @@ def test_what_is_not_looked_at_is_counted_with_its_checksum(fate):
     panes.count("t-0", fate, [6.0], [23], [4], state)
     (pane,) = panes.write(state)
     assert (pane.records, pane.counts, pane.checksums) == (0, {fate: 2}, {fate: 100})
+
+
+def test_what_could_not_be_read_does_not_move_time():
+    state, panes = MemoryState(), keeper()
+    panes.lose("t-0", 9e9, 1, "deadletters", state)
+    take(panes, [(0, (5.0, 0, {"a": 1}, 0))], "t-0", state)
+    assert {pane.start: pane.time for pane in panes.write(state)} == {0.0: 5.0, 9e9: 5.0}
+
+
+def test_what_is_counted_too_late_is_counted_in_the_oldest_pane_that_is_kept():
+    state, panes = MemoryState(), keeper()
+    take(panes, [(0, (100.0, 0, {"a": 1}, 0))], "t-0", state)
+    panes.count("t-0", "filtered", [5.0], [1], [1], state)
+    assert [(pane.start, pane.counts.get("filtered")) for pane in panes.write(state)] == [(60.0, 1), (100.0, None)]

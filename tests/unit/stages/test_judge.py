@@ -296,6 +296,19 @@ def test_an_expectation_that_is_overruled_too_often_is_to_be_changed():
     )
 
 
+@pytest.mark.parametrize("cause", ["gate:quarantine", "rule:odd", "audit"])
+def test_what_waits_for_other_reasons_says_nothing_of_the_contract(cause):
+    events = [waiting(f"e{i}", (cause,)) for i in range(12)]
+    out, _ = run(pane(0, valid=90), *events, *(order("accept", f"e{i}", i) for i in range(12)), Tick(T0 + 20))
+    assert last(out)[0].proposals == ()
+    assert (last(out)[0].indicators["accuracy"].value is None) == (cause != "audit")
+
+
+def test_a_part_of_a_pane_that_is_long_past_makes_no_new_judgement():
+    out, _ = run(pane(20_000), Tick(T0 + 20_020), pane(0, records=1, time=20_020), Tick(T0 + 20_040))
+    assert set(last(out)) == {20_000}
+
+
 def test_audits_tell_accuracy_and_nothing_is_put_back_by_them():
     audits = [waiting(f"e{i}", ("audit",)) for i in range(20)]
     verdicts = [order("accept" if i > 1 else "reject", f"e{i}", i) for i in range(20)]
