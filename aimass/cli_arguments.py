@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from aimass.cli_alerts import add_alerts
+from aimass.cli_audit import add_audit
+from aimass.cli_collect import add_collect
+from aimass.cli_contracts import add_contract
 from aimass.cli_deliveries import add_deliveries
 from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_quality import add_quality
 from aimass.cli_recommend import add_profile, add_recommend
+from aimass.cli_report import add_report
+from aimass.cli_review import add_review
 from aimass.cli_rules import add_backtest, add_rules, add_why
 from aimass.cli_types import agents, port, positive, start_of
 from aimass.settings import AGENTS, Settings
@@ -38,7 +44,12 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     pipelines = (_run, _worker, _validate, _try, _replay)
     for add in (_demo, _up, _down, _status, add_alerts, *pipelines, _produce, _tail, _links, _topics, _deadletters):
         add(commands)
+    add_contract(commands)
+    for add in (add_quality, add_report):
+        add(commands)
     for add in (add_rules, add_why, add_backtest, add_profile, add_recommend, add_deliveries):
+        add(commands)
+    for add in (add_review, add_collect, add_audit):
         add(commands)
     parser.usage = "aimass COMMAND [options]"
     parser.description = _SUMMARY.format(commands=commands.describe())

@@ -319,8 +319,10 @@ class Pipeline:
 
     @property
     def judged(self) -> tuple[SourceDef, ...]:
-        """The sources whose data is judged."""
-        return tuple(one for one in self.sources if self.quality.all or one.contract is not None)
+        """The sources whose data is judged, and whose records are counted by what became of them."""
+        return tuple(
+            one for one in self.sources if self.quality.all or one.contract or one.dedupe is not None or one.only
+        )
 
     @property
     def has_judge(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aimass.quality.contract import Contract
 from aimass.quality.sketches import distinct, divergence, ordered, quantiles, spread, top
@@ -23,11 +23,32 @@ INDICATORS = (
     "volume",
 )
 #: Numbers further from the median than so many robust deviations are outliers.
-FAR = 5.0
+FAR = 8.0
+#: With fewer numbers, nothing is said of outliers.
+_FEW = 20
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _Z = 1.959963984540054  # 95 %
 _TREND = 12
 Counts = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier panes of a source were like, by path.
+
+    Parameters
+    ----------
+    numbers
+        Their numbers, in buckets.
+    still
+        Fields of which all numbers of a pane are the same now and then, and nobody minds.
+    """
+
+    numbers: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    still: frozenset[str] = frozenset()
+
+
+_NO_PAST = Past()
 
 
 def wilson(good: float, count: float) -> tuple[float, float]:
@@ -75,8 +96,10 @@ class Asked:
         return self.dedupes or any(one.unique for one in self.contract.fields)
 
 
-def counted(pane: Pane, asked: Asked) -> dict[str, Counts]:
+def counted(pane: Pane, asked: Asked, past: Past = _NO_PAST) -> dict[str, Counts]:
     """Return by indicator how many observations are good, and how many there are: sums, so that panes add up.
+
+    What is an outlier is settled by earlier panes too. Records that could not be read are not valid.
 
     Examples
     --------
@@ -87,14 +110,15 @@ def counted(pane: Pane, asked: Asked) -> dict[str, Counts]:
     fields, records = pane.fields.values(), pane.records
     found: dict[str, Counts] = {
         "completeness": (pane.cells - pane.missing, pane.cells),
-        "validity": (pane.valid, records),
+        "validity": (pane.valid, records + pane.counts.get("unreadable", 0)),
     }
     checked = sum(field.checked for field in fields)
     found["accuracy"] = sum(field.agreed for field in fields), checked
     if asked.contract.delay_s is not None:
         found["timeliness"] = pane.counts.get("timely", 0), records
     numbers = sum(sum(field.numbers.values()) for field in fields)
-    found["robustness"] = numbers - sum(outliers(field) for field in fields), numbers
+    far = sum(outliers(path, field, past) for path, field in pane.fields.items())
+    found["robustness"] = numbers - far, numbers
     if asked.asks_unique:
         twice = pane.counts.get("duplicates", 0) + sum(field.wrong.get("unique", 0) for field in fields)
         found["uniqueness"] = max(0, records - twice), records
@@ -109,22 +133,46 @@ def _consistency(contract: Contract) -> list[str]:
     return names + [reference.name for reference in contract.references]
 
 
-def outliers(field: FieldPane) -> int:
-    """Return how many numbers are further than `FAR` robust deviations from the median; 0 where they hardly differ."""
-    if sum(field.numbers.values()) < 20:
+def outliers(path: str, field: FieldPane, past: Past) -> int:
+    """Return how many numbers are further than `FAR` robust deviations from the median of this and earlier panes.
+
+    Where all are the same and earlier ones hardly ever were, all are: the value is stuck.
+    """
+    count = sum(field.numbers.values())
+    if count < _FEW:
         return 0
-    median, deviation = spread(field.numbers)
+    if is_stuck(path, field, past):
+        return count
+    median, deviation = spread(_together(field.numbers, past.numbers.get(path, {})))
     if deviation == 0:
         return 0
     return sum(count for value, count in ordered(field.numbers) if abs(value - median) > FAR * deviation)
 
 
-def judged_fields(pane: Pane, asked: Asked, before: Mapping[str, Mapping[int, int]]) -> dict[str, FieldJudgement]:
-    """Return what each field was like; ``before`` has the numbers of earlier panes, to tell shifts."""
-    return {path: _field(path, field, pane, asked, before.get(path, {})) for path, field in pane.fields.items()}
+def is_still(field: FieldPane) -> bool:
+    """Return whether all of a field's numbers are the same, of enough to say so."""
+    return field.least == field.most and sum(field.numbers.values()) >= _FEW
 
 
-def _field(path: str, field: FieldPane, pane: Pane, asked: Asked, before: Mapping[int, int]) -> FieldJudgement:
+def is_stuck(path: str, field: FieldPane, past: Past) -> bool:
+    """Return whether a number has ceased to change."""
+    return is_still(field) and path not in past.still and len(past.numbers.get(path, ())) > 1
+
+
+def _together(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    found = dict(one)
+    for bucket, count in other.items():
+        found[bucket] = found.get(bucket, 0) + count
+    return found
+
+
+def judged_fields(pane: Pane, asked: Asked, past: Past) -> dict[str, FieldJudgement]:
+    """Return what each field was like."""
+    return {path: _field(path, field, pane, asked, past) for path, field in pane.fields.items()}
+
+
+def _field(path: str, field: FieldPane, pane: Pane, asked: Asked, past: Past) -> FieldJudgement:
+    before = past.numbers.get(path, {})
     expectation = asked.contract.expectation(path)
     indicators = {}
     if expectation is not None:
@@ -143,7 +191,8 @@ def _field(path: str, field: FieldPane, pane: Pane, asked: Asked, before: Mappin
         quantiles=tuple(_within(field, value) for value in quantiles(field.numbers, SHARES)),
         distinct=distinct(field) if field.values else None,
         top=tuple(top(field)),
-        outliers=outliers(field),
+        outliers=outliers(path, field, past),
+        is_stuck=is_stuck(path, field, past),
         shift=divergence(field.numbers, before) if before and field.numbers else None,
     )
 

@@ -124,7 +124,8 @@ class PaneKeeper:
         if not len(seen.records):
             return
         book, times = self._book(state), seen.records.times
-        known = np.minimum(times, seen.arrivals + FUTURE_S)  # who says to be of the future is taken for of now
+        is_future = times > seen.arrivals + FUTURE_S
+        known = np.where(is_future, seen.arrivals, times)  # who says to be of the future is taken for of now
         marks = np.maximum.accumulate(np.maximum(known, book.watermark))
         own = np.floor(known / self._length) * self._length
         starts = np.maximum(own, np.floor((marks - self._keep) / self._length) * self._length)
@@ -142,7 +143,7 @@ class PaneKeeper:
         """Count a record whose time is not known, or long past: when it came."""
         book = self._book(state)
         pane = self._pane(part, math.floor(arrival / self._length) * self._length, book, state)
-        add(pane.counts, {fate: 1})
+        add(pane.counts, {fate: 1, **({"unreadable": 1} if fate == "deadletters" else {})})
         add(pane.checksums, {fate: checksum})
         self._put(pane, book, state)
         state.objects(self._books).put(self._topic, book)
@@ -195,7 +196,7 @@ class PaneKeeper:
                 pane = table.get(name)
                 assert pane is not None
                 pane.revision += 1
-                pane.time = book.watermark if math.isfinite(book.watermark) else pane.start
+                pane.time = book.watermark if math.isfinite(book.watermark) else 0.0  # arrivals move no event time
                 table.put(name, pane)
                 changed.append(pane)
                 book.open[start] = False

@@ -53,7 +53,7 @@ class Pane(msgspec.Struct, gc=False, tag="pane", omit_defaults=True):
     id, key
         Names it; the key is the source's topic.
     time
-        The newest event time in this partition when it was written.
+        The newest event time in this partition when it was written; 0 where none is known.
     part
         Who counted: topic and partition of the source, or of a log for checks between sources.
     start, length
@@ -64,8 +64,8 @@ class Pane(msgspec.Struct, gc=False, tag="pane", omit_defaults=True):
         Records that could be read, and those that break no expectation of level error.
     counts
         Records by what became of them: ``log``, ``tagged``, ``quarantined``, ``filtered``, ``duplicates``,
-        ``deadletters``, ``redriven``; and ``late`` (too late for their pane), ``future`` (ahead of their arrival),
-        ``timely``.
+        ``deadletters``, ``redriven``; and ``unreadable`` (dead letters that are no record), ``late`` (too late for
+        their pane), ``future`` (ahead of their arrival), ``timely``.
     checksums
         Sums of the CRC-32 of values, by the same names: what `aimass audit` adds up.
     offsets
@@ -129,8 +129,9 @@ class FieldJudgement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a field was like in a pane, all partitions together.
 
     ``quantiles`` are the 1st, 5th, 25th, 50th, 75th, 95th and 99th percentile, within 0.8 %; ``top`` the
-    most frequent texts with their counts; ``outliers`` numbers further than five robust deviations from the median;
-    ``shift`` the Jensen–Shannon divergence from the panes before (0: the same, 1: nothing in common).
+    most frequent texts with their counts; ``outliers`` numbers further than eight robust deviations from the median of
+    this pane and those before; ``is_stuck`` whether a number has ceased to change; ``shift`` the Jensen–Shannon
+    divergence from the panes before (0: the same, 1: nothing in common).
     """
 
     present: int
@@ -142,6 +143,7 @@ class FieldJudgement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     distinct: int | None = None
     top: tuple[tuple[str, int], ...] = ()
     outliers: int = 0
+    is_stuck: bool = False
     shift: float | None = None
 
 

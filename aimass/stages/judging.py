@@ -14,8 +14,10 @@ from aimass.quality.indicators import (
     INDICATORS,
     Asked,
     Counts,
+    Past,
     causes,
     counted,
+    is_still,
     judged_fields,
     score_of,
     share,
@@ -30,6 +32,8 @@ _RECENT = 64
 _BEFORE = 5
 _SLOTS = 168
 _LEARN = 0.2
+_LOW = 0.7
+_STILL = 0.1
 _LEAST_SEEN = 3
 
 
@@ -63,6 +67,8 @@ class _Book(msgspec.Struct):
     recent_fields: dict[float, dict[str, tuple[int, int]]] = {}
     before: list[dict[str, dict[int, int]]] = []
     usual: dict[int, tuple[int, float]] = {}
+    learned: int = 0
+    still: dict[str, int] = {}
     gates: dict[str, tuple[str, bool, str]] = {}
     since: float = -math.inf
 
@@ -150,12 +156,13 @@ class SourceJudge:
         if not news:
             return [], []
         wholes = {start: self._whole(start, book, state) for start in dirty}
+        past = _past(book)
         for start, whole in wholes.items():
-            book.recent[start] = counted(whole, self.spec.asked)
+            book.recent[start] = counted(whole, self.spec.asked, past)
             watched = {gate.field for gate in self.spec.gates if gate.field is not None}
             book.recent_fields[start] = _of_fields(whole, watched)
         turned = list(self._gates(book, now))
-        said = [self._judge(start, whole, book, now, proposals) for start, whole in wholes.items()]
+        said = [self._judge(start, whole, past, book, now, proposals) for start, whole in wholes.items()]
         self._forget(book, state)
         self._keep_book(book, state)
         return said, turned
@@ -197,20 +204,16 @@ class SourceJudge:
     def _is_complete(self, start: float, book: _Book, now: float) -> bool:
         return start + self._length + self._lateness <= max(book.watermark, now)
 
-    def _judge(self, start: float, whole: Pane, book: _Book, now: float, proposals: Sequence[str]) -> Judgement:
+    def _judge(
+        self, start: float, whole: Pane, past: Past, book: _Book, now: float, proposals: Sequence[str]
+    ) -> Judgement:
         held = book.held[start]
         held.is_dirty = False
         held.revision += 1
         is_complete = self._is_complete(start, book, now)
         expected = self._expected(start, whole, book)
         indicators = self._indicators(start, whole, held, expected if is_complete else None, book, now)
-        before: dict[str, dict[int, int]] = {}
-        for numbers in book.before:
-            for path, counts in numbers.items():
-                mine = before.setdefault(path, {})
-                for bucket, count in counts.items():
-                    mine[bucket] = mine.get(bucket, 0) + count
-        fields = judged_fields(whole, self.spec.asked, before)
+        fields = judged_fields(whole, self.spec.asked, past)
         if is_complete and not held.is_final:
             held.is_final = True
             self._learn(start, whole, book)
@@ -273,7 +276,13 @@ class SourceJudge:
         slot = self._slot(start, whole.length)
         count, mean = book.usual.get(slot, (0, 0.0))
         rate = max(_LEARN, 1 / (count + 1))
+        if count >= _LEAST_SEEN and whole.records < _LOW * mean:
+            rate = _LEARN / 4  # what was lost is not to become what is usual
         book.usual[slot] = count + 1, mean + rate * (whole.records - mean)
+        book.learned += 1
+        for path, one in whole.fields.items():
+            if is_still(one):
+                book.still[path] = book.still.get(path, 0) + 1
         numbers = {path: dict(one.numbers) for path, one in whole.fields.items() if one.numbers}
         book.before = [*book.before, numbers][-_BEFORE:]
 
@@ -310,6 +319,17 @@ class SourceJudge:
         first = max(book.watermark - spec.over_s, book.since)
         seen = [counts[name] for start, counts in sums.items() if start >= first and name in counts]
         return share(sum(good for good, _ in seen), sum(count for _, count in seen))
+
+
+def _past(book: _Book) -> Past:
+    """Return what the last panes were like, together."""
+    found: dict[str, dict[int, int]] = {}
+    for numbers in book.before:
+        for path, counts in numbers.items():
+            mine = found.setdefault(path, {})
+            for bucket, count in counts.items():
+                mine[bucket] = mine.get(bucket, 0) + count
+    return Past(found, frozenset(path for path, count in book.still.items() if count > _STILL * book.learned))
 
 
 def _of_fields(whole: Pane, watched: set[str]) -> dict[str, Counts]:

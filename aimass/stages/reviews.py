@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -58,7 +57,7 @@ class ReviewDesk:
             record=one,
         )
         state.objects(self._tasks).put(one.id, task)
-        began = time if math.isfinite(time) else one.time  # no time has passed yet
+        began = max(time, one.time)  # where no event was readable yet, next to no time has passed
         self._wheel.put([(began + self._wait_s, one.id)], state)
         out.emit(task, to="reviews")
 

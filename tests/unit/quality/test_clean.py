@@ -1,12 +1,15 @@
 """Cleaning does what is declared, keeps what was, and leaves alone what it cannot mend."""
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimass.models.features import MISSING
+from aimass.pipeline import parse
 from aimass.quality.clean import CONVERSIONS, STEPS, Cleaner, Lookup, read_steps
 
 
@@ -118,3 +121,16 @@ def test_what_was_and_what_was_imputed_give_the_original_back(data):
         Place(path).put(data, value)
     if type(original.get("b", {})) is dict:
         assert {k: v for k, v in data.items() if v != {}} == {k: v for k, v in original.items() if v != {}}
+
+
+def test_every_step_is_on_the_page():
+    page = (Path(__file__).parents[3] / "docs/reference/cleaning.md").read_text("utf-8")
+    for name, said in STEPS.items():
+        assert f"| `{name}` | {said} |" in page
+
+
+def test_the_pipeline_of_the_page_is_valid(tmp_path):
+    page = (Path(__file__).parents[3] / "docs/reference/cleaning.md").read_text("utf-8")
+    (tmp_path / "sites.csv").write_text("code,city,built\nA,Delft,1999\n")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert parse('name = "plant"\n' + text, file=str(tmp_path / "p.toml")).lookups[0].fields == ("city", "built")

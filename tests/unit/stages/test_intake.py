@@ -133,6 +133,17 @@ def test_an_id_that_came_before_is_dropped_and_counted(make):
     assert sum(pane.counts.get("duplicates", 0) for pane in panes(stage, state)) == 2
 
 
+@pytest.mark.parametrize("line", ['dedupe = "10s"', 'only = "known(n)"'])
+def test_what_leaves_records_out_counts_them_without_a_contract_too(line, tmp_path):
+    text = f'name = "demo"\n[[source]]\ntopic = "t"\nid = "id"\n{line}'
+    stage, state = collect_stage(parse(text), {}, SchemaBook()), MemoryState()
+    out = take(stage, {"id": 1, "n": 1}, {"id": 1, "n": 1}, {"id": 2}, state=state)
+    (pane,) = panes(stage, state)
+    assert len(out.records("log")) == 2
+    assert pane.counts["log"] == 2
+    assert pane.counts.get("duplicates", 0) + pane.counts.get("filtered", 0) == 1
+
+
 def test_what_was_set_apart_may_come_again_mended(make):
     out = take(make('dedupe = "1h"'), good(heat=200), good())
     assert [event.source.offset for event in out.records("log")] == [1]

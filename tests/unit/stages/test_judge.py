@@ -153,6 +153,24 @@ def test_a_shift_of_values_is_told():
     assert found[30].fields["a"].shift == pytest.approx(1.0)
 
 
+def test_a_number_that_has_ceased_to_change_is_stuck():
+    def with_numbers(start, numbers, most):
+        return pane(start, fields={"a": FieldPane(present=100, numbers=numbers, least=1.0, most=most)})
+
+    usual = [with_numbers(10 * i, {65472: 50, 65600: 50}, 9.0) for i in range(3)]
+    out, _ = run(*usual, with_numbers(30, {65472: 100}, 1.0), Tick(T0 + 60))
+    found = last(out)
+    assert [found[at].fields["a"].is_stuck for at in (20, 30)] == [False, True]
+    assert [found[at].indicators["robustness"].value for at in (20, 30)] == [1.0, 0.0]
+    out, _ = run(*(with_numbers(10 * i, {65472: 100}, 1.0) for i in range(4)), Tick(T0 + 60))
+    assert not last(out)[30].fields["a"].is_stuck, "it never changed"
+
+
+def test_what_could_not_be_read_is_not_valid():
+    out, _ = run(pane(0, counts={"deadletters": 100, "unreadable": 100}), Tick(T0 + 20))
+    assert last(out)[0].indicators["validity"].value == 0.5
+
+
 def test_causes_come_with_examples_the_most_frequent_first():
     one = pane(
         0,
