@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from aimass.quality.contracts.plain import holds
 from aimass.quality.panes import FUTURE_S
-from aimass.quality.plain import holds
 from benchmarks.fault_streams import STEP_S, WAY_S, Data, Facts, Row, iso
 
 #: How much of the second half an episode lasts, and how long a source is silent.

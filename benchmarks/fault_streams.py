@@ -16,7 +16,7 @@ import orjson
 from river import datasets
 from river.datasets.sp500 import SP500Stocks
 
-from aimass.quality.contract import Check, Contract
+from aimass.quality.contracts.contract import Check, Contract
 from benchmarks.nab import load
 
 #: Where event time begins, at the border of a pane; how far records are apart in the median, whatever they were.

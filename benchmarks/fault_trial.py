@@ -14,11 +14,11 @@ from zlib import crc32
 
 from aimass.memory import MemoryOutputs, MemoryState
 from aimass.pipeline import compile_stages, load
-from aimass.quality.contract import Contract
+from aimass.quality.contracts.contract import Contract
+from aimass.quality.contracts.learn import head_room
+from aimass.quality.contracts.suggest import suggest
+from aimass.quality.contracts.write_toml import to_toml
 from aimass.quality.indicators import wilson
-from aimass.quality.learn import head_room
-from aimass.quality.suggest import suggest
-from aimass.quality.write_toml import to_toml
 from aimass.records import Judgement, Pane, Quarantined
 from aimass.stages.base import Stage
 from aimass.testing import MemoryRecord

@@ -1,8 +1,8 @@
 """Faults put into real data, and what finds them: ``python -m benchmarks.faults --data NAB --json``.
 
-Of each stream the first half goes by clean: `aimass.quality.suggest` learns a contract from it, and JUDGE what its
-panes are like. The second half is run clean, for what is said against it is a false alarm, and once for each kind of
-fault and share of records. Faults count only where the clean run said nothing.
+Of each stream the first half goes by clean: `aimass.quality.contracts.suggest` learns a contract from it, and JUDGE
+what its panes are like. The second half is run clean, for what is said against it is a false alarm, and once for each
+kind of fault and share of records. Faults count only where the clean run said nothing.
 
 A record is found when it is set apart, with what it breaks. A pane (5 s, about 50 records) is found when an indicator
 is surely below the level of the first half: their intervals of 95 % do not overlap. Gates close at ``below = 0.95``.

@@ -33,9 +33,9 @@ from rich.progress import track
 from rich.table import Table
 
 from aimass.quality.check import Checker
-from aimass.quality.contract import Contract, Expectation
+from aimass.quality.contracts.contract import Contract, Expectation
+from aimass.quality.contracts.plain import names_of
 from aimass.quality.panes import PaneKeeper
-from aimass.quality.plain import names_of
 from aimass.runtime.state import PartitionState
 from aimass.runtime.store import RocksStore
 from aimass.stages.collect import CollectStage

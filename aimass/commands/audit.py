@@ -28,8 +28,8 @@ from aimass.settings import Settings, kafka_options
 
 if TYPE_CHECKING:
     from aimass.pipeline import Pipeline
-    from aimass.quality.audit import Audit, Verdict
-    from aimass.quality.audit_source import SourcePart, Wrongs
+    from aimass.quality.audits.audit import Audit, Verdict
+    from aimass.quality.audits.source import SourcePart, Wrongs
 
 _PATIENCE_S = 60.0
 #: So many records before its end a changelog is read first, to find how far its stage has come.
@@ -226,8 +226,8 @@ class _Books:
         return await end_offsets(self._options, topics, committed=committed)
 
     def _made(self, collected: Offsets, scored: Mapping[int, int], redriven: int) -> tuple[Audit, list[SourcePart]]:
-        from aimass.quality.audit import Audit, Follower
-        from aimass.quality.audit_source import Wrongs
+        from aimass.quality.audits.audit import Audit, Follower
+        from aimass.quality.audits.source import Wrongs
 
         wrongs = Wrongs()
         parts = [self._part(place, position, wrongs) for place, position in collected.items()]
@@ -252,7 +252,7 @@ class _Books:
     def _part(self, place: TopicPartition, position: int, wrongs: Wrongs) -> SourcePart:
         from aimass.formats.book import SchemaBook
         from aimass.pipeline.data_checks import format_of
-        from aimass.quality.audit_source import SourcePart
+        from aimass.quality.audits.source import SourcePart
 
         source = next(one for one in self._pipeline.sources if one.topic == place.topic)
         made = None if source.registry is not None else format_of(source, SchemaBook())

@@ -16,10 +16,10 @@ from aimass.errors import ClientError, ConfigurationError
 from aimass.settings import Settings
 
 if TYPE_CHECKING:
-    from aimass.quality.contract import Contract, Expectation
-    from aimass.quality.field_changes import Change
-    from aimass.quality.imported import Imported
-    from aimass.quality.suggest import Proposal
+    from aimass.quality.contracts.contract import Contract, Expectation
+    from aimass.quality.contracts.field_changes import Change
+    from aimass.quality.contracts.imported import Imported
+    from aimass.quality.contracts.suggest import Proposal
 
 FORMS = ("toml", "odcs", "json-schema")
 _COLOURS = {"breaks": "red", "widens": "yellow", "neutral": "dim"}
@@ -113,10 +113,10 @@ def show(file: Path, *, form: str | None, as_json: bool) -> int:
 
 def _written(contract: Contract, form: str) -> tuple[str, Sequence[str]]:
     """Return a contract's text in a form, and what that form cannot say."""
-    from aimass.quality.write_odcs import to_odcs
-    from aimass.quality.write_schema import to_schema
-    from aimass.quality.write_toml import to_toml
-    from aimass.quality.yaml import dump_yaml
+    from aimass.quality.contracts.write_odcs import to_odcs
+    from aimass.quality.contracts.write_schema import to_schema
+    from aimass.quality.contracts.write_toml import to_toml
+    from aimass.quality.contracts.yaml import dump_yaml
 
     try:
         if form == "toml":
@@ -133,7 +133,7 @@ def _written(contract: Contract, form: str) -> tuple[str, Sequence[str]]:
 def diff(old: Path, new: Path, *, as_json: bool) -> int:
     """Compare two versions; 1 when that breaks producers or consumers, or the version does not say so."""
     from aimass.pipeline.contracts import load
-    from aimass.quality.evolution import bump, changes, verdict
+    from aimass.quality.contracts.evolution import bump, changes, verdict
 
     before, after = load(old), load(new)
     found, wrong = changes(before, after), verdict(before, after)
@@ -175,9 +175,9 @@ def suggest(
 ) -> int:
     """Suggest a contract for the records of a topic or a file, tried on the later part of them."""
     from aimass.commands.samples import sample
-    from aimass.quality.read_schema import slug
-    from aimass.quality.suggest import propose
-    from aimass.quality.write_toml import to_toml
+    from aimass.quality.contracts.read_schema import slug
+    from aimass.quality.contracts.suggest import propose
+    from aimass.quality.contracts.write_toml import to_toml
 
     found = sample(settings, what, source=source, last=last)
     try:

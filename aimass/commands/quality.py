@@ -21,9 +21,9 @@ from aimass.commands.kafka import find_kafka
 from aimass.commands.quality_topics import gates_of, name_of, nothing_judges
 from aimass.commands.report_words import lasted, minute, percent
 from aimass.errors import ClientError
-from aimass.quality import report_people
 from aimass.quality.indicators import INDICATORS
-from aimass.quality.report_people import WAITING, GateHistory
+from aimass.quality.reports import people
+from aimass.quality.reports.people import WAITING, GateHistory
 from aimass.records import Gate, Indicator, Judgement, Review
 from aimass.settings import Settings
 
@@ -82,7 +82,7 @@ class Now:
         times = [one.time for one in self._gates]
         start = min([*times, *(one.time for one in judged)], default=0.0)
         end = max([*times, *(one.time + one.length for one in judged)], default=0.0)
-        return report_people.gates_of(self._gates, judged, start, end + 1e-3)
+        return people.gates_of(self._gates, judged, start, end + 1e-3)
 
     def facts(self) -> dict[str, Any]:
         """Return how things stand, as JSON has it."""

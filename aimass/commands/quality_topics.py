@@ -13,7 +13,7 @@ from aimass.client.subscriber import From
 from aimass.codec import decoder
 from aimass.commands.pipelines import load
 from aimass.errors import BadEvent, ClientError
-from aimass.quality.report import Known
+from aimass.quality.reports.report import Known
 from aimass.records import Evaluation, Gate, Judgement, Review
 from aimass.settings import Settings, kafka_options
 from aimass.stages.control import ControlReader

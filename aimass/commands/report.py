@@ -21,7 +21,7 @@ from aimass.commands.quality_topics import known_of, name_of
 from aimass.commands.report_html import page
 from aimass.commands.report_text import render
 from aimass.errors import ClientError
-from aimass.quality.report import Known, Report, last_revisions, newest, report_of
+from aimass.quality.reports.report import Known, Report, last_revisions, newest, report_of
 from aimass.settings import Settings, kafka_options
 
 DAY = 86400.0

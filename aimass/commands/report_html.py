@@ -8,7 +8,7 @@ from aimass.commands.report_parts import fates_part, fields_part, gates_part, he
 from aimass.commands.report_style import STYLE
 from aimass.commands.report_svg import coded, esc
 from aimass.commands.report_words import MEANINGS, headline, lasted, minute, models_said, percent
-from aimass.quality.report import Cause, Report, SourceReport
+from aimass.quality.reports.report import Cause, Report, SourceReport
 
 
 def page(report: Report) -> str:
@@ -16,7 +16,7 @@ def page(report: Report) -> str:
 
     Examples
     --------
-    >>> from aimass.quality.report import Known, report_of
+    >>> from aimass.quality.reports.report import Known, report_of
     >>> from aimass.records import Indicator, Judgement
     >>> seen = {"validity": Indicator(0.9, 0.6, 1.0, 10)}
     >>> said = Judgement("t|0", "t", 0.0, "p", 60.0, 1, True, 10, 9, indicators=seen)

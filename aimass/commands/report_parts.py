@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from aimass.commands import report_svg as svg
 from aimass.commands.report_svg import LEVELS, esc, number
 from aimass.commands.report_words import FATE_WORDS, MEANINGS, change, interval, lasted, minute, percent, unknowns
-from aimass.quality.report import ASIDES, FATES, FieldReport, Report, SourceReport
-from aimass.quality.report_people import GateHistory
+from aimass.quality.reports.people import GateHistory
+from aimass.quality.reports.report import ASIDES, FATES, FieldReport, Report, SourceReport
 from aimass.records import Indicator
 
 _SCALES = (0.99, 0.95, 0.9, 0.75, 0.5)

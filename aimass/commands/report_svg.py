@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from aimass.commands.report_words import minute, percent
-from aimass.quality.report import FATES, Point
+from aimass.quality.reports.report import FATES, Point
 from aimass.records import Indicator
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")

@@ -21,7 +21,7 @@ from aimass.commands.report_words import (
     percent,
     unknowns,
 )
-from aimass.quality.report import FATES, FieldReport, Report, SourceReport
+from aimass.quality.reports.report import FATES, FieldReport, Report, SourceReport
 
 _STEPS = "▁▂▃▄▅▆▇█"
 _PARTS = " ▏▎▍▌▋▊▉█"

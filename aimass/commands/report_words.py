@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from aimass.quality.report import Report, SourceReport
-from aimass.quality.report_sums import Measure
+from aimass.quality.reports.report import Report, SourceReport
+from aimass.quality.reports.sums import Measure
 
 #: By indicator: what it says, and how it is computed.
 MEANINGS = {

@@ -11,11 +11,11 @@ from aimass.pipeline.definition import Pipeline, SourceDef
 from aimass.pipeline.files import beside, contract_of, table_of
 from aimass.quality.check import Checker
 from aimass.quality.clean import Cleaner, Lookup, read_steps
-from aimass.quality.conditions import record_condition
-from aimass.quality.contract import Contract
+from aimass.quality.contracts.conditions import record_condition
+from aimass.quality.contracts.contract import Contract
+from aimass.quality.contracts.plain import names_of
 from aimass.quality.indicators import Asked
 from aimass.quality.panes import PaneKeeper
-from aimass.quality.plain import names_of
 from aimass.stages.collect import CollectStage
 from aimass.stages.control import ControlReader
 from aimass.stages.intake import Plan

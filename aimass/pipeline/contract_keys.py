@@ -10,9 +10,9 @@ from typing import Any
 
 from aimass.pipeline.kinds import KINDS
 from aimass.pipeline.setting import setting
-from aimass.quality.conditions import record_condition
-from aimass.quality.contract import FORMATS, ORDERS, TYPES
-from aimass.quality.expressions import MAX_PATTERN, usable
+from aimass.quality.contracts.conditions import record_condition
+from aimass.quality.contracts.contract import FORMATS, ORDERS, TYPES
+from aimass.quality.contracts.expressions import MAX_PATTERN, usable
 from aimass.quality.times import seconds as seconds_of
 
 LEVELS = ("error", "warning")

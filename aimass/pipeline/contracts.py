@@ -16,13 +16,13 @@ from aimass.pipeline.contract_keys import CONTRACT_KINDS, CheckDef, ContractDef,
 from aimass.pipeline.definition import keys_of
 from aimass.pipeline.kinds import choice
 from aimass.pipeline.lines import Place, index_lines
-from aimass.quality.contract import Check, Contract, Expectation, Reference, TruthTable
-from aimass.quality.contradictions import contradictions
-from aimass.quality.imported import Imported
-from aimass.quality.odcs import from_odcs
-from aimass.quality.plain import validator
-from aimass.quality.read_schema import from_schema, slug
-from aimass.quality.yaml import Located, read_yaml
+from aimass.quality.contracts.contract import Check, Contract, Expectation, Reference, TruthTable
+from aimass.quality.contracts.contradictions import contradictions
+from aimass.quality.contracts.imported import Imported
+from aimass.quality.contracts.odcs import from_odcs
+from aimass.quality.contracts.plain import validator
+from aimass.quality.contracts.read_schema import from_schema, slug
+from aimass.quality.contracts.yaml import Located, read_yaml
 from aimass.rules.suggest import closest, meant
 
 _AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")

@@ -13,7 +13,7 @@ from aimass.pipeline.data import GateDef, LookupDef
 from aimass.pipeline.definition import SourceDef
 from aimass.pipeline.files import beside, bytes_of, contract_of, table_of
 from aimass.quality.clean import read_steps
-from aimass.quality.conditions import record_condition
+from aimass.quality.contracts.conditions import record_condition
 from aimass.rules.suggest import meant
 
 #: Section, its number, key, and what is wrong.

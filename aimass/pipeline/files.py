@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aimass.errors import ConfigurationError
 from aimass.pipeline.contracts import load
-from aimass.quality.contract import Contract
+from aimass.quality.contracts.contract import Contract
 
 
 @lru_cache(maxsize=256)

@@ -10,10 +10,10 @@ import numpy as np
 
 from aimass.models.kernel import Ints
 from aimass.quality.batch import Records
-from aimass.quality.conditions import record_condition
-from aimass.quality.contract import Contract, Expectation
+from aimass.quality.contracts.conditions import record_condition
+from aimass.quality.contracts.contract import Contract, Expectation
+from aimass.quality.contracts.plain import names_of, validator
 from aimass.quality.expect import FieldCheck, Look, plain_look
-from aimass.quality.plain import names_of, validator
 from aimass.quality.remembered import Order, Unique
 from aimass.rules.calls import Memory
 from aimass.rules.columns import Truths

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from aimass.models.features import MISSING
-from aimass.quality.contract import Expectation
-from aimass.quality.looks import looks
-from aimass.quality.plain import equal
+from aimass.quality.contracts.contract import Expectation
+from aimass.quality.contracts.looks import looks
+from aimass.quality.contracts.plain import equal
 from aimass.quality.times import seconds
 from aimass.rules.columns import NUMERIC, Column
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aimass.quality.contract import Contract
+from aimass.quality.contracts.contract import Contract
 from aimass.quality.sketches import distinct, divergence, ordered, quantiles, spread, top
 from aimass.records import FieldJudgement, FieldPane, Indicator, Pane
 

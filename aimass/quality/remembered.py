@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aimass.quality.batch import Records
-from aimass.quality.contract import Expectation
+from aimass.quality.contracts.contract import Expectation
 from aimass.quality.expect import Look
 from aimass.quality.times import seconds
 from aimass.state import RowSpec, State

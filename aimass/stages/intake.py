@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -14,10 +14,11 @@ import orjson
 from aimass.errors import BadEvent, SourceStopped
 from aimass.formats.base import Format
 from aimass.models.features import MISSING
+from aimass.quality.adding import Seen
 from aimass.quality.batch import Records
 from aimass.quality.check import Checker, Findings, causes_of
 from aimass.quality.clean import Changes, Cleaner
-from aimass.quality.panes import PaneKeeper, Seen, encoded
+from aimass.quality.panes import PaneKeeper, encoded
 from aimass.quality.remembered import Seen as SeenIds
 from aimass.records import Quality, Quarantined, Redrive, Source
 from aimass.rules.calls import Memory
@@ -26,6 +27,7 @@ from aimass.rules.syntax import Any_, Call
 from aimass.stages.base import Outputs, SourceRecord
 from aimass.stages.envelope import Envelope
 from aimass.stages.reader import Reader
+from aimass.stages.taken import Again, Ids, Taken, dumps, parts_of
 from aimass.state import ObjectSpec, State
 
 #: How often a record may be put back and be broken still.
@@ -68,51 +70,6 @@ class Plan:
     panes: PaneKeeper | None = None
     on_breach: str = "quarantine"
     audit: float = 0.0
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Records that could be read, and what was found of each, place by place."""
-
-    records: list[SourceRecord] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
-    data: list[dict[str, Any]] = field(default_factory=list)
-    names: list[str | None] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    changes: list[Changes | None] = field(default_factory=list)
-    checksums: list[int] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def take(self, which: Sequence[int]) -> _Batch:
-        """Return some of them."""
-        lists = (self.records, self.values, self.data, self.names, self.keys, self.times, self.changes, self.checksums)
-        return _Batch(*([one[at] for at in which] for one in lists))  # type: ignore[arg-type]
-
-    def id(self, at: int) -> str:
-        """Return the id of the event that a record is."""
-        record, name = self.records[at], self.names[at]
-        return f"{record.topic}-{record.partition}-{record.offset}" if name is None else name
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """A record of a source, as it stood there (implements `aimass.stages.base.SourceRecord`)."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-    @classmethod
-    def of(cls, one: Quarantined) -> _Again:
-        place = one.source
-        return cls(place.topic, place.partition, place.offset, one.timestamp_ms, one.record_key, one.value, one.headers)
 
 
 class Intake:
@@ -173,7 +130,7 @@ class Intake:
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def _take(self, run: Sequence[SourceRecord], gate: str | None, state: State, out: Outputs) -> None:
-        batch = self._read(run, state, out) if run else _Batch()
+        batch = self._read(run, state, out) if run else Taken()
         if not len(batch):
             return
         if self._plan.cleaner is not None:
@@ -185,8 +142,8 @@ class Intake:
         elif len(batch):
             self._judge(batch, gate, state, out)
 
-    def _read(self, run: Sequence[SourceRecord], state: State, out: Outputs) -> _Batch:
-        batch = _Batch()
+    def _read(self, run: Sequence[SourceRecord], state: State, out: Outputs) -> Taken:
+        batch = Taken()
         decode, reader, cleaner = self._decode, self._plan.reader, self._plan.cleaner
         for record in run:
             try:
@@ -217,9 +174,9 @@ class Intake:
         if not record.value:
             raise BadEvent("no value (a tombstone)" if record.value is None else "an empty value")
         data = self._plan.format.decode(record.value, record.headers)
-        return _dumps(data), data
+        return dumps(data), data
 
-    def _finish_cleaning(self, batch: _Batch, state: State) -> None:
+    def _finish_cleaning(self, batch: Taken, state: State) -> None:
         """Put last values where there are none, and write anew what was changed."""
         cleaner = self._plan.cleaner
         assert cleaner is not None
@@ -234,9 +191,9 @@ class Intake:
                 elif (last := table.get(name)) is not None:
                     cleaner.impute(place, data, last, changes)
             if changes:
-                batch.values[at] = _dumps(data)
+                batch.values[at] = dumps(data)
 
-    def _filter(self, batch: _Batch, state: State) -> _Batch:
+    def _filter(self, batch: Taken, state: State) -> Taken:
         assert self._only is not None
         (truths,) = self._only.run(Records(batch.data, batch.keys, batch.times), state)
         gone = np.flatnonzero(truths != 1).tolist()
@@ -244,13 +201,13 @@ class Intake:
             return batch
         panes, lost = self._plan.panes, batch.take(gone)
         if panes is not None:
-            for part, which in _parts(lost.records):
+            for part, which in parts_of(lost.records):
                 one = lost.take(which)
                 offsets = [record.offset for record in one.records]
                 panes.count(part, "filtered", one.times, one.checksums, offsets, state)
         return batch.take(np.flatnonzero(truths == 1).tolist())
 
-    def _judge(self, batch: _Batch, gate: str | None, state: State, out: Outputs) -> None:
+    def _judge(self, batch: Taken, gate: str | None, state: State, out: Outputs) -> None:
         plan = self._plan
         assert plan.checker is not None
         records = Records(batch.data, batch.keys, batch.times)
@@ -269,11 +226,11 @@ class Intake:
         if plan.panes is not None:
             arrivals = np.array([max(record.timestamp, 0) / 1000 for record in batch.records], np.float64)
             offsets = [record.offset for record in batch.records]
-            ids = _Ids(batch)
+            ids = Ids(batch)
             part = f"{batch.records[0].topic}-{batch.records[0].partition}"
             plan.panes.take(part, Seen(records, ids, arrivals, batch.checksums, offsets, fates), found, state)
 
-    def _drop_twice(self, batch: _Batch, fates: list[str], records: Records, state: State) -> None:
+    def _drop_twice(self, batch: Taken, fates: list[str], records: Records, state: State) -> None:
         """Drop what came before; only what goes into the log is remembered, so that what is mended may come again."""
         assert self._seen is not None
         named = [
@@ -284,7 +241,7 @@ class Intake:
         for at in self._seen.twice(named, records.times, state):
             fates[at] = "duplicates"
 
-    def _send(self, batch: _Batch, fates: Sequence[str], found: Findings, gate: str | None, out: Outputs) -> None:
+    def _send(self, batch: Taken, fates: Sequence[str], found: Findings, gate: str | None, out: Outputs) -> None:
         """Put into the log what goes on, set apart what does not, and show some of it all to people."""
         apart = [at for at, fate in enumerate(fates) if fate not in _KEPT]
         shown = self._sampled(batch, fates, found) if self._plan.audit else set()
@@ -304,7 +261,7 @@ class Intake:
             batch, broken = batch.take(kept), [broken[at] for at in kept]
         self._emit(batch, broken, out)
 
-    def _sampled(self, batch: _Batch, fates: Sequence[str], found: Findings) -> set[int]:
+    def _sampled(self, batch: Taken, fates: Sequence[str], found: Findings) -> set[int]:
         """Return which of what is valid people are to look at: settled by the records' bytes."""
         border = self._plan.audit * _CHECKSUMS
         return {
@@ -313,7 +270,7 @@ class Intake:
             if fate in _KEPT and at not in found.errors and (checksum * _SCATTER) % _CHECKSUMS < border
         }
 
-    def _quarantined(self, batch: _Batch, at: int, causes: tuple[str, ...], attempt: int = 0) -> Quarantined:
+    def _quarantined(self, batch: Taken, at: int, causes: tuple[str, ...], attempt: int = 0) -> Quarantined:
         record = batch.records[at]
         return Quarantined(
             batch.id(at),
@@ -330,7 +287,7 @@ class Intake:
             max(record.timestamp, 0) / 1000,
         )
 
-    def _emit(self, batch: _Batch, broken: Sequence[tuple[str, ...] | None], out: Outputs, review: str = "") -> None:
+    def _emit(self, batch: Taken, broken: Sequence[tuple[str, ...] | None], out: Outputs, review: str = "") -> None:
         if not len(batch):
             return
         qualities: list[Quality | None] = [None] * len(batch)
@@ -343,10 +300,10 @@ class Intake:
         )
         out.emit_encoded(keys, values)
 
-    def _is_changed(self, batch: _Batch, at: int) -> bool:
+    def _is_changed(self, batch: Taken, at: int) -> bool:
         return self._plan.format is not None or bool(batch.changes[at])
 
-    def _quality(self, batch: _Batch, at: int, causes: tuple[str, ...], review: str) -> Quality:
+    def _quality(self, batch: Taken, at: int, causes: tuple[str, ...], review: str) -> Quality:
         changes = batch.changes[at]
         return Quality(
             broken=causes,
@@ -361,7 +318,7 @@ class Intake:
 
     def redrive(self, order: Redrive, by: SourceRecord, state: State, out: Outputs) -> None:
         """Put a record back into its place that a person corrected or accepted: with its id and its time, once."""
-        again = _Again.of(order.record)
+        again = Again.of(order.record)
         batch = self._read_again(order, again, out)
         if batch is None:
             return
@@ -378,7 +335,7 @@ class Intake:
             self._plan.panes.lose(part, arrival, batch.checksums[0], "redriven", state)
             self.write(state, out)
 
-    def _read_again(self, order: Redrive, again: _Again, out: Outputs) -> _Batch | None:
+    def _read_again(self, order: Redrive, again: Again, out: Outputs) -> Taken | None:
         try:
             value, data = self._decode(again)
             changes = Changes({}, [], []) if self._plan.cleaner is None else self._plan.cleaner.clean(data)
@@ -389,11 +346,11 @@ class Intake:
             out.reject(again, exc)
             return None
         if changes:
-            value = _dumps(data)
+            value = dumps(data)
         checksum = crc32(again.value or b"")
-        return _Batch([again], [value], [data], [order.record.id], [key], [order.record.time], [changes], [checksum])
+        return Taken([again], [value], [data], [order.record.id], [key], [order.record.time], [changes], [checksum])
 
-    def _refuse(self, batch: _Batch, order: Redrive, causes: tuple[str, ...], out: Outputs) -> None:
+    def _refuse(self, batch: Taken, order: Redrive, causes: tuple[str, ...], out: Outputs) -> None:
         """Set a record apart again that is broken still; who has tried too often gets a dead letter."""
         attempt = order.record.attempt + 1
         if attempt >= ATTEMPTS:
@@ -401,33 +358,6 @@ class Intake:
             out.reject(batch.records[0], BadEvent(why))
             return
         out.emit(self._quarantined(batch, 0, causes, attempt), to="observations")
-
-
-class _Ids(Sequence[str]):
-    """The ids of a batch, made when they are asked for: few are."""
-
-    def __init__(self, batch: _Batch) -> None:
-        self._batch = batch
-
-    def __getitem__(self, at: Any) -> Any:
-        return self._batch.id(at)
-
-    def __len__(self) -> int:
-        return len(self._batch)
-
-
-def _parts(records: Sequence[SourceRecord]) -> Iterator[tuple[str, list[int]]]:
-    found: dict[str, list[int]] = {}
-    for at, record in enumerate(records):
-        found.setdefault(f"{record.topic}-{record.partition}", []).append(at)
-    yield from found.items()
-
-
-def _dumps(data: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(data)
-    except (TypeError, orjson.JSONEncodeError) as exc:
-        raise BadEvent(f"cannot be written as JSON: {exc}") from exc
 
 
 def _none(call: Call) -> Memory:

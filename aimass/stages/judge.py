@@ -43,7 +43,7 @@ class JudgeStage:
 
     Examples
     --------
-    >>> from aimass.quality.contract import Contract
+    >>> from aimass.quality.contracts.contract import Contract
     >>> from aimass.quality.indicators import Asked
     >>> from aimass.testing import MemoryOutputs, MemoryState
     >>> stage = JudgeStage("p", [SourceSpec("t", Asked(Contract(name="c")))])

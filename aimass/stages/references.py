@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from aimass.models.features import MISSING, Getter, getter
-from aimass.quality.contract import Reference
+from aimass.quality.contracts.contract import Reference
 from aimass.quality.panes import HOUR, PaneKeeper
 from aimass.records import Event
 from aimass.rules.hashing import name_of

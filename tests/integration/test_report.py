@@ -12,7 +12,7 @@ import pytest
 from aimass.client import Producer
 from aimass.commands.quality_topics import known_of
 from aimass.commands.report import Standing, Where
-from aimass.quality.report import newest
+from aimass.quality.reports.report import newest
 from aimass.settings import Settings
 from tests.integration.support import Flow, flowing, until
 

@@ -11,7 +11,7 @@ from aimass.client import Message
 from aimass.codec import encode
 from aimass.commands import quality, quality_topics
 from aimass.errors import ClientError
-from aimass.quality.contract import Contract
+from aimass.quality.contracts.contract import Contract
 from aimass.quality.gates import GateSpec
 from aimass.quality.indicators import INDICATORS, Asked
 from aimass.records import Gate, Pane

@@ -16,8 +16,8 @@ from aimass.commands.report_html import page
 from aimass.commands.report_text import bar, render, sparkline
 from aimass.commands.report_words import cells, headline, interval, percent
 from aimass.errors import ClientError, ConfigurationError
-from aimass.quality.report import Known, report_of
-from aimass.quality.report_sums import Measure
+from aimass.quality.reports.report import Known, report_of
+from aimass.quality.reports.sums import Measure
 from aimass.records import FieldJudgement, Gate, Indicator, Judgement, Quarantined, Review, Source
 from aimass.settings import Settings
 from tests.unit.quality.faulty import MINUTES, START, day
@@ -112,7 +112,7 @@ def test_a_wide_screen_says_what_each_indicator_means(capsys):
     for width, is_roomy in ((80, False), (160, True)):
         Console(width=width).print(render(found, width))
         said = capsys.readouterr().out
-        assert ("how many records keep their contract" in said) is is_roomy
+        assert ("how few records come twice" in said) is is_roomy
         assert max(map(len, said.splitlines())) <= width
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from aimass.quality.contract import Check, Contract
+from aimass.quality.contracts.contract import Check, Contract
 from benchmarks.fault_kinds import KINDS, Injected
 from benchmarks.fault_streams import Recorded, facts_of, iso, rows_of
 from benchmarks.fault_trial import LETTER, Outcome, Trial

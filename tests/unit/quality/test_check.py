@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aimass.quality.batch import Records
 from aimass.quality.check import Checker, explain
-from aimass.quality.contract import TYPES, Check, Contract, Expectation, TruthTable
-from aimass.quality.plain import breaches
+from aimass.quality.contracts.contract import TYPES, Check, Contract, Expectation, TruthTable
+from aimass.quality.contracts.plain import breaches
 from aimass.testing import MemoryState
 
 VALUE = (

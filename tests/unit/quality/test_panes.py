@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimass.quality.adding import FUTURE_S, Seen
 from aimass.quality.batch import Records
 from aimass.quality.check import Checker
-from aimass.quality.contract import Check, Contract, Expectation
-from aimass.quality.panes import FUTURE_S, PaneKeeper, Seen, encoded, merged
-from aimass.quality.plain import breaches, names_of
+from aimass.quality.contracts.contract import Check, Contract, Expectation
+from aimass.quality.contracts.plain import breaches, names_of
+from aimass.quality.panes import PaneKeeper, encoded, merged
 from aimass.testing import MemoryState
 
 CONTRACT = Contract(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.memory import MemoryOutputs, MemoryState, run_stage
-from aimass.quality.contract import Check, Contract, Expectation
+from aimass.quality.contracts.contract import Check, Contract, Expectation
 from aimass.quality.gates import GateSpec
 from aimass.quality.indicators import INDICATORS, Asked
 from aimass.records import Alert, Command, FieldPane, Pane, Quarantined, Source, Tick

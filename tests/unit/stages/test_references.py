@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aimass import codec
 from aimass.pipeline import compile_stages, parse
-from aimass.quality.contract import Reference
+from aimass.quality.contracts.contract import Reference
 from aimass.records import Event, Source, Tick
 from aimass.stages.references import References, Seen
 from aimass.stages.score import ScoreStage

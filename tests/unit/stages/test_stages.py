@@ -131,6 +131,7 @@ NOT_STAGES = {
     "rows": "what models run on",
     "saying": "what models say",
     "silent": "a part of score",
+    "taken": "a part of collect",
     "values": "a part of score",
     "waiting": "where events wait for labels",
     "wording": "what alerts say",

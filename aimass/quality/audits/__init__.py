@@ -1,0 +1,1 @@
+"""Whether anything was lost, added or changed: offsets, counts and checksums, reconciled."""

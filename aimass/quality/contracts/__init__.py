@@ -1,0 +1,1 @@
+"""What data is promised to be: contracts, read, imported, compared, suggested."""

@@ -1,0 +1,1 @@
+"""How good data was over a period: what a report says."""
