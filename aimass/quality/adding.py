@@ -21,6 +21,8 @@ from aimass.rules.columns import NUMERIC, Column
 FUTURE_S = 60.0
 #: How many ids are kept of each cause.
 EXAMPLES = 3
+#: Of so many causes a pane has examples, the first that it meets.
+CAUSES = 256
 _KINDS: dict[type, str] = {str: "text", bool: "truth", dict: "object", list: "list"}
 
 
@@ -159,8 +161,10 @@ class Adder:
         found, examples = self._found, self._pane.examples
         for at in sorted({*broken, *(at for at in found.warnings if self._is_member(at))}):
             for cause in causes_of(found, at):
-                ids = examples.setdefault(cause, [])
-                if len(ids) < EXAMPLES:
+                ids = examples.get(cause)
+                if ids is None and len(examples) < CAUSES:
+                    ids = examples[cause] = []
+                if ids is not None and len(ids) < EXAMPLES:
                     ids.append(self._seen.ids[at])
 
 

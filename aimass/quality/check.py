@@ -23,6 +23,7 @@ from aimass.state import State
 
 #: Fields that no contract names are looked at too, the first so many.
 OTHERS = 64
+_LONGEST = 128  # characters; what is called longer is not followed
 
 
 @dataclass(slots=True)
@@ -130,13 +131,13 @@ class Checker:
                 extra.update(dict.fromkeys(unknown))
                 if others != "allow":
                     for name in unknown:
-                        found.note(at, f"{name[:100]}:unknown", others)
+                        found.note(at, f"{name}:unknown", others)
         names = list(extra)[: 4 * OTHERS]
         for name, column in zip(names, map(records.field, names), strict=True):
             found.looks[name] = plain_look(column)
 
     def _of_shape(self, shape: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = tuple(name for name in shape if name not in self._named)
+        unknown = tuple(name for name in shape if name not in self._named and len(name) <= _LONGEST)[:OTHERS]
         if len(shape) <= 256:
             if len(self._unknown) >= 1024:  # a cache, rebuilt at will
                 self._unknown.clear()

@@ -26,6 +26,8 @@ from aimass.records import FieldPane
 _SHIFT = 46
 #: A number and the middle of its bucket differ by at most this share of it.
 ERROR = 1 / 128
+#: How many buckets a field has at the most: 32 powers of two, as fine as they are.
+BUCKETS = 2_048
 #: How many texts a sample has at the most.
 SAMPLE = 256
 #: How many frequent texts are followed, and after how many occurrences they are cut down to as many.
@@ -52,9 +54,11 @@ def _buckets(numbers: Floats) -> Ints:
     return found
 
 
-def count_buckets(counts: dict[int, int], numbers: Floats) -> None:
-    """Count how many numbers fall into each bucket."""
+def count_buckets(counts: dict[int, int], numbers: Floats, coarse: int = 0) -> None:
+    """Count how many numbers fall into each bucket; ``coarse`` bits of a bucket's number are not told apart."""
     found = _buckets(numbers)
+    if coarse:
+        found = (found >> coarse << coarse) + (1 << coarse >> 1)
     first = int(found.min())
     if int(found.max()) - first < _DENSE:
         tally = np.bincount(found - first)
@@ -134,10 +138,22 @@ def _coarse(counts: Mapping[int, int]) -> dict[int, int]:
 
 def add_numbers(pane: FieldPane, numbers: Floats) -> None:
     """Count numbers, all of them finite."""
-    count_buckets(pane.numbers, numbers)
+    count_buckets(pane.numbers, numbers, pane.coarse)
+    _coarsen(pane)
     least, most = float(numbers.min()) + 0.0, float(numbers.max()) + 0.0
     pane.least = least if pane.least is None or least < pane.least else pane.least
     pane.most = most if pane.most is None or most > pane.most else pane.most
+
+
+def _coarsen(pane: FieldPane, least: int = 0) -> None:
+    """Take buckets together, by twos, until they are few enough: each such step doubles the error."""
+    while len(pane.numbers) > BUCKETS or pane.coarse < least:
+        pane.coarse += 1
+        grown: dict[int, int] = {}
+        for bucket, count in pane.numbers.items():
+            name = (bucket >> pane.coarse << pane.coarse) + (1 << pane.coarse >> 1)
+            grown[name] = grown.get(name, 0) + count
+        pane.numbers = grown
 
 
 def add_texts(pane: FieldPane, texts: Sequence[str]) -> None:
@@ -258,8 +274,11 @@ def merge(into: FieldPane, other: FieldPane) -> None:
     into.agreed += other.agreed
     for mine, theirs in ((into.kinds, other.kinds), (into.wrong, other.wrong), (into.hot, other.hot)):
         add(mine, theirs)
+    _coarsen(into, other.coarse)
     for bucket, count in other.numbers.items():
-        into.numbers[bucket] = into.numbers.get(bucket, 0) + count
+        name = (bucket >> into.coarse << into.coarse) + (1 << into.coarse >> 1)
+        into.numbers[name] = into.numbers.get(name, 0) + count
+    _coarsen(into)
     into.least = _either(min, into.least, other.least)
     into.most = _either(max, into.most, other.most)
     borders = [one for one in (into.border, other.border) if one is not None]

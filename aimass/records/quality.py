@@ -21,7 +21,8 @@ class FieldPane(msgspec.Struct, gc=False, omit_defaults=True):
     wrong
         Breaches of what the contract expects, by kind.
     numbers
-        How many numbers fell into each bucket (`aimass.quality.sketches`); ``least`` and ``most`` are exact.
+        How many numbers fell into each bucket (`aimass.quality.sketches`); ``least`` and ``most`` are exact. ``coarse``
+        says how often buckets were taken together by twos, where there were too many.
     values
         How often texts and truths occurred: all of them, or a sample by hash with exact counts (``border``).
     hot
@@ -34,6 +35,7 @@ class FieldPane(msgspec.Struct, gc=False, omit_defaults=True):
     kinds: dict[str, int] = {}
     wrong: dict[str, int] = {}
     numbers: dict[int, int] = {}
+    coarse: int = 0
     least: float | None = None
     most: float | None = None
     values: dict[str, int] = {}

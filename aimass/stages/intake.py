@@ -33,6 +33,7 @@ from aimass.state import ObjectSpec, State
 #: How often a record may be put back and be broken still.
 ATTEMPTS = 3
 _DAY = 86400.0
+_LARGEST = 4 << 20  # an event holds the value and its translation
 _CHECKSUMS, _SCATTER = 1 << 32, 2654435761
 _KEPT = ("log", "tagged")
 
@@ -173,6 +174,10 @@ class Intake:
             return self._plan.reader.decode(record)
         if not record.value:
             raise BadEvent("no value (a tombstone)" if record.value is None else "an empty value")
+        if len(record.value) > _LARGEST:
+            raise BadEvent(
+                f"{len(record.value):,} bytes: of formats other than JSON a value has {_LARGEST:,} at the most"
+            )
         data = self._plan.format.decode(record.value, record.headers)
         return dumps(data), data
 

@@ -216,3 +216,18 @@ def test_what_is_counted_too_late_is_counted_in_the_oldest_pane_that_is_kept():
     take(panes, [(0, (100.0, 0, {"a": 1}, 0))], "t-0", state)
     panes.count("t-0", "filtered", [5.0], [1], [1], state)
     assert [(pane.start, pane.counts.get("filtered")) for pane in panes.write(state)] == [(60.0, 1), (100.0, None)]
+
+
+def test_hostile_records_leave_panes_small():
+    contract = Contract(name="c", others="warning")
+    state, panes = MemoryState(), PaneKeeper("p", "t", LENGTH, KEEP)
+    for first in range(0, 3_000, 500):
+        data = [{f"field-{i}-{k}": 10.0 ** (k * 7 - 150) for k in range(40)} for i in range(first, first + 500)]
+        data[0] = {"x" * 1_000_000: 1, **{str(k): "y" * 5_000 for k in range(5_000)}}
+        records = Records(data, ["k"] * 500, [5.0] * 500)
+        found = Checker(contract, "t").check(records, None)
+        seen = Seen(records, ["i"] * 500, np.zeros(500), [0] * 500, range(500), ["tagged"] * 500)
+        panes.take("t-0", seen, found, state)
+    (pane,) = panes.write(state)
+    assert len(encoded(pane)) < 200_000
+    assert len(pane.fields) == 64

@@ -1,5 +1,7 @@
 """Sketches are within their bounds, and do not depend on the order in which values came, nor on parts."""
 
+import math
+import random
 from collections import Counter
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.quality.sketches import (
+    BUCKETS,
     ERROR,
     HOT,
     SAMPLE,
@@ -65,6 +68,23 @@ def test_parts_of_numbers_add_up_in_any_order(one, other, rng):
     merge(both, of_numbers(other))
     expected = of_numbers(whole)
     assert (both.numbers, both.least, both.most) == (expected.numbers, expected.least, expected.most)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_of_all_sizes_stay_few_buckets_the_same_in_any_order_and_parts(seed):
+    rng = random.Random(seed)
+    numbers = [rng.choice([-1, 1]) * rng.uniform(1, 9) * 10.0 ** rng.randrange(-200, 200) for _ in range(4_000)]
+    mixed, half = rng.sample(numbers, len(numbers)), len(numbers) // 3
+    one, other = of_numbers(numbers), of_numbers(mixed)
+    apart = of_numbers(mixed[:half])
+    merge(apart, of_numbers(mixed[half:]))
+    assert len(one.numbers) <= BUCKETS
+    assert one.coarse > 0
+    assert (one.numbers, one.coarse) == (other.numbers, other.coarse) == (apart.numbers, apart.coarse)
+    assert sum(one.numbers.values()) == len(numbers)
+    (found,) = quantiles(one.numbers, [0.5])
+    true = sorted(numbers)[math.ceil(len(numbers) / 2) - 1]
+    assert abs(found - true) <= abs(true) * ERROR * 2**one.coarse * 1.1
 
 
 def test_the_robust_deviation_is_that_of_the_values():
