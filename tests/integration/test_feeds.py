@@ -97,21 +97,24 @@ async def values(settings: Settings, topic: str) -> list[bytes]:
 
 
 class Log:
-    """Logs that are written and rotated for as long as one likes; `lines` has what each file of a name held."""
+    """Logs that are written and rotated for as long as one likes; `files` has what each file of a name held."""
 
     def __init__(self, folder: Path, names: list[str]) -> None:
-        self.folder, self.lines = folder, {name: [] for name in names}
+        self.folder, self.files = folder, {name: list[list[bytes]]([[]]) for name in names}
         folder.mkdir()
 
     async def write(self, done: asyncio.Event, chance: random.Random) -> None:
         while not done.is_set():
-            for name, lines in self.lines.items():
-                made = [b"%s %d" % (name.encode(), len(lines) + n) for n in range(chance.randrange(200))]
+            for name, files in self.files.items():
+                made = [
+                    b"%s.%d %d" % (name.encode(), len(files), len(files[-1]) + n) for n in range(chance.randrange(200))
+                ]
                 with (self.folder / name).open("ab") as file:
                     file.write(b"".join(line + b"\n" for line in made))
-                lines += made
+                files[-1] += made
                 if chance.random() < 0.1:
                     self._rotate(self.folder / name)
+                    files.append([])
             await asyncio.sleep(0.05)
 
     def _rotate(self, path: Path) -> None:
@@ -143,7 +146,8 @@ async def test_lines_of_rotated_logs_come_once_and_in_order_whoever_is_killed(
         done.set()
         await writing
         workers.start()
-        expected = Counter(line for lines in logs.lines.values() for line in lines)
+        written = [lines for files in logs.files.values() for lines in files]
+        expected = Counter(line for lines in written for line in lines)
 
         async def all_in() -> bool:
             return len(await values(settings, topic)) >= expected.total()
@@ -151,8 +155,9 @@ async def test_lines_of_rotated_logs_come_once_and_in_order_whoever_is_killed(
         await until(all_in, f"all is fed\n{workers.tail()}", every_s=0.5)
         found = await values(settings, topic)
     assert Counter(found) == expected
-    for name, lines in logs.lines.items():
-        assert [line for line in found if line.startswith(name.encode())] == lines
+    place = {line: number for number, line in enumerate(found)}
+    for lines in written:
+        assert sorted(lines, key=place.__getitem__) == lines, "each file is in order"
 
 
 @asynccontextmanager

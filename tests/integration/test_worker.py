@@ -104,11 +104,17 @@ def test_health_is_bad_when_offsets_stand_still_while_events_wait(
     is_ready: bool, lag: int, idle_s: float, live: bool, ready: bool
 ) -> None:
     now = time.monotonic()
-    lane = SimpleNamespace(is_ready=is_ready, lag=lambda: lag, last_progress=now - idle_s)
+    lane = SimpleNamespace(is_ready=is_ready, is_stopped=False, lag=lambda: lag, last_progress=now - idle_s)
     engine: Any = SimpleNamespace(lanes={TP("t", 0): lane})
     found = health([engine], now)
     assert (found.is_live, found.is_ready) == (live, ready)
     assert bool(found.problems) == (not live)
+
+
+def test_a_source_that_a_gate_has_stopped_is_no_illness() -> None:
+    lane = SimpleNamespace(is_ready=False, is_stopped=True, lag=lambda: 5, last_progress=time.monotonic() - 1)
+    engine: Any = SimpleNamespace(lanes={TP("t", 0): lane})
+    assert health([engine], time.monotonic()).is_ready
 
 
 async def test_two_pipelines_in_one_worker(settings: Settings, unique: Unique) -> None:

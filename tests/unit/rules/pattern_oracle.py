@@ -1,6 +1,7 @@
 """Patterns by their definition, over the whole history of a key: no state, no batches, no timers."""
 
 from aimass.rules import plain
+from aimass.rules.patterns import without_captures
 from aimass.rules.plain import Given
 
 
@@ -13,6 +14,11 @@ def meets(pattern, step, chain, event):
     names = [one.name for one in pattern.steps if not one.is_absent]
     captured = {name: plain.given(one).data for name, one in zip(names, chain, strict=False) if name}
     return plain.truth(pattern.steps[step].when, Given(event, plain.given(event).data, captured)) is True
+
+
+def might_meet(step, event):
+    when = without_captures(step.when)
+    return when is None or plain.truth(when, plain.given(event)) is not False
 
 
 def whole_history(pattern, events, end):
@@ -32,6 +38,8 @@ def whole_history(pattern, events, end):
                     chains = [one for one in chains if one[0].time > limit]
 
     for event in events:
+        if not any(might_meet(step, event) for step in pattern.steps):
+            continue  # it says nothing, not even what time it is: only ticks do
         silence(event.time)
         after, extended, done = [], False, None
         for chain in chains:
