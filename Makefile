@@ -27,8 +27,8 @@ demo: $(STAMP) ## the main job on real data, start to end
 test: $(STAMP) ## unit, functional, doctests and integration tests (on a real Kafka)
 	@$(TESTS) $(ARGS)
 
-test-fast: $(STAMP) ## all that needs no Kafka, in under a minute
-	@$(TESTS) -m 'not kafka' $(ARGS)
+test-fast: $(STAMP) ## all that needs no Kafka, on all cores
+	@$(TESTS) -n auto -m 'not kafka' $(ARGS)
 
 fmt: $(STAMP) ## mend style and format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
