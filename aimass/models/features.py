@@ -30,7 +30,7 @@ def getter(path: str) -> Getter:
     21
     """
     steps = path.split(".")
-    if len(steps) == 1:
+    if len(steps) == 1 or path[0] == "@":
         return lambda data: data.get(path, MISSING)
 
     def follow(data: Any) -> Any:

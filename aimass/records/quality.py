@@ -179,6 +179,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, tag="judgement", omit_def
         The state of each of the source's gates.
     proposals
         What reviews say of the contract itself: expectations that people overrule more often than not.
+    contract
+        Name and version of the contract that the pane was judged by.
     """
 
     id: str
@@ -199,6 +201,7 @@ class Judgement(msgspec.Struct, frozen=True, gc=False, tag="judgement", omit_def
     fields: dict[str, FieldJudgement] = {}
     gates: dict[str, str] = {}
     proposals: tuple[str, ...] = ()
+    contract: str = ""
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False, tag="gate", omit_defaults=True):

@@ -150,7 +150,7 @@ class Intake:
             try:
                 value, data = decode(record)
                 changes = None if cleaner is None else cleaner.clean(data)
-                name = reader.name(data)
+                name = reader.name(record, data)
                 key, time = reader.place(record, data)
             except BadEvent as exc:
                 out.reject(record, exc)

@@ -237,6 +237,7 @@ class SourceJudge:
             fields=fields,
             gates={spec.name: self._gate(spec, book).state for spec in self.spec.gates},
             proposals=tuple(proposals),
+            contract=f"{self.spec.asked.contract.name} {self.spec.asked.contract.version}",
         )
 
     def _indicators(

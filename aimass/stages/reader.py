@@ -24,8 +24,8 @@ class Reader:
     topic
         The topic.
     key, time, id
-        Paths into the event. Without them: the Kafka record's key (``""`` when it has none), its timestamp, and an id
-        made of topic, partition and offset.
+        Paths into the event, or ``@name``: a header of the Kafka record. Without them: the record's key (``""`` when it
+        has none), its timestamp, and an id made of topic, partition and offset.
 
     Examples
     --------
@@ -39,6 +39,7 @@ class Reader:
         self._key = None if key is None else getter(key)
         self._time = None if time is None else getter(time)
         self._id = None if id is None else getter(id)
+        self._heads = {path for path in (key, time, id) if path is not None and path[0] == "@"}
 
     def read(self, record: SourceRecord) -> tuple[bytes, str | None, str, float]:
         """Return an event's own JSON, its id (``None``: its position's), its key and its time.
@@ -49,10 +50,12 @@ class Reader:
             When the record is no event, with the reason.
         """
         value, data = self.decode(record)
-        return value, self.name(data), *self.place(record, data)
+        return value, self.name(record, data), *self.place(record, data)
 
-    def name(self, data: dict[str, Any]) -> str | None:
+    def name(self, record: SourceRecord, data: dict[str, Any]) -> str | None:
         """Return an event's own id; ``None``: its position's."""
+        if self._heads:
+            data = self._with_heads(record, data)
         return None if self._id is None else text_at(self._id(data), self.id, "id")
 
     def decode(self, record: SourceRecord) -> tuple[bytes, dict[str, Any]]:
@@ -74,6 +77,8 @@ class Reader:
 
     def place(self, record: SourceRecord, data: dict[str, Any]) -> tuple[str, float]:
         """Return key and time."""
+        if self._heads:
+            data = self._with_heads(record, data)
         key = self._record_key(record) if self._key is None else self._key(data)
         if type(key) is not str or len(key) > MAX_TEXT:
             key = text_at(key, self.key, "key")
@@ -81,6 +86,15 @@ class Reader:
         if type(time) is not float or not 0.0 <= time < 1e11:
             time = self.times(data)
         return key, time
+
+    def _with_heads(self, record: SourceRecord, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what paths lead into, headers with it; a time among them may be a number in text."""
+        found = dict(data)
+        for name, value in record.headers:
+            if f"@{name}" in self._heads:
+                text = bytes(value).decode("utf-8", "replace")
+                found[f"@{name}"] = int(text) if f"@{name}" == self.time and text.isdecimal() else text
+        return found
 
     def _record_key(self, record: SourceRecord) -> str:
         try:

@@ -19,9 +19,8 @@ from aimass.codec import decoder, encode
 from aimass.pipeline import Pipeline, compile_stages, parse
 from aimass.records import Command, Event, Observation, Quarantined, Redrive, Source, Tick
 from aimass.runtime.outputs import Channel
-from tests.unit.runtime.harness import CHANGELOG, Record, World, result, stream
-from tests.unit.runtime.memory_log import Crash, no_hook
-from tests.unit.runtime.test_crash_models import CUT, Plan
+from tests.unit.runtime.crashing import CUT, survives, undisturbed
+from tests.unit.runtime.harness import CHANGELOG, Record, World, stream
 
 CONTRACT = """
 name = "c"
@@ -154,14 +153,6 @@ def world(pipeline: Pipeline, name: str, records: list[Record], **more: Any) -> 
     )
 
 
-def scenario(one: World) -> str:
-    """Two commits in one directory, then over to an empty one and on to the end; returns the last directory."""
-    one.log._send, one.log._fetch = 400, 400
-    one.run("a", **CUT, commits=2)
-    one.run("b", **CUT)
-    return "b"
-
-
 @pytest.fixture(scope="module", params=["collect", "judge"])
 def case(request: pytest.FixtureRequest, pipeline: Pipeline) -> tuple[Callable[..., World], Any, list[str]]:
     """A stage, what an uninterrupted run of it leaves, and its steps."""
@@ -170,13 +161,8 @@ def case(request: pytest.FixtureRequest, pipeline: Pipeline) -> tuple[Callable[.
     def made(**more: Any) -> World:
         return world(pipeline, request.param, records, **more)
 
-    one, plan = made(), Plan()
-    one.log.hook = plan
-    expected = result(one, scenario(one))
-    straight = made(slice_records=1000, max_live=1000)
-    straight.run(chunk=1000)
-    assert result(straight) == expected
-    return made, expected, plan.steps
+    expected, steps = undisturbed(made)
+    return made, expected, steps
 
 
 def test_the_run_has_everything_to_lose(case: Any) -> None:
@@ -208,16 +194,4 @@ def test_what_is_put_back_takes_effect_once(pipeline: Pipeline) -> None:
 
 def test_a_crash_at_any_step_leaves_no_trace(case: Any) -> None:
     made, expected, steps = case
-    for at, step in enumerate(steps):
-        one = made()
-        one.log.hook = Plan(at)
-        with pytest.raises(Crash):
-            scenario(one)
-        one.log.hook = no_hook
-        directory = "b" if "b" in one.stores else "a"
-        if at % 2:
-            del one.stores[directory]
-            one.log.compact(CHANGELOG, drop_tombstones=True)
-        again = made(log=one.log, stores=one.stores)
-        again.run(directory, chunk=150)
-        assert result(again, directory) == expected, (at, step)
+    survives(made, expected, steps)

@@ -4,10 +4,10 @@ import pytest
 
 from aimass.codec import encode
 from aimass.records import Gate, Source
+from tests.unit.runtime.crashing import scenario, survives, undisturbed
 from tests.unit.runtime.harness import CHANGELOG, result, stream
-from tests.unit.runtime.memory_log import Crash, no_hook
 from tests.unit.runtime.scoring import world_of
-from tests.unit.runtime.test_crash_models import TEXT, Plan, scenario
+from tests.unit.runtime.test_crash_models import TEXT
 from tests.unit.stages import all_of_score as parts
 
 CONTRACT = 'name = "t"\n[[reference]]\nname = "known"\npath = "word"\nsource = "w"\nfield = "word"\nwithin = "30s"\n'
@@ -42,19 +42,5 @@ def test_how_the_log_was_cut_does_not_show(made):
 
 
 def test_a_crash_at_any_step_leaves_no_trace(made):
-    world, plan = made(), Plan()
-    world.log.hook = plan
-    expected = result(world, scenario(world))
-    for at in range(0, len(plan.steps), 3):
-        world = made()
-        world.log.hook = Plan(at)
-        with pytest.raises(Crash):
-            scenario(world)
-        world.log.hook = no_hook
-        directory = "b" if "b" in world.stores else "a"
-        if at % 2:
-            del world.stores[directory]
-            world.log.compact(CHANGELOG, drop_tombstones=True)
-        again = made(log=world.log, stores=world.stores)
-        again.run(directory, chunk=150)
-        assert result(again, directory) == expected, (at, plan.steps[at])
+    expected, steps = undisturbed(made)
+    survives(made, expected, steps, every=3)

@@ -5,14 +5,13 @@ What subscribers see and what is in the state afterwards is what an undisturbed 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from aimass.errors import WorldFault
+from tests.unit.runtime.crashing import CUT, Plan, scenario, survives, undisturbed
 from tests.unit.runtime.harness import CHANGELOG, DEAD, World, result
-from tests.unit.runtime.memory_log import Crash, no_hook
 from tests.unit.runtime.scoring import records_of, world_of
 
 TEXT = """
@@ -50,41 +49,20 @@ name = "pulse"
 kind = "silence"
 """
 RECORDS = records_of(TEXT, 90)
-CUT = {"chunk": 60, "takes": 1}
 
 
-class Plan:
-    """Counts steps, and makes something happen at one of them."""
-
-    def __init__(self, at: int = -1, fault: Callable[[], BaseException] = Crash) -> None:
-        self.steps: list[str] = []
-        self._at, self._fault = at, fault
-
-    def __call__(self, step: str) -> None:
-        self.steps.append(step)
-        if len(self.steps) - 1 == self._at:
-            raise self._fault()
-
-
-def scenario(world: World) -> str:
-    """Two commits in one directory, then over to an empty one and on to the end; returns the last directory."""
-    world.log._send, world.log._fetch = 400, 400
-    world.run("a", **CUT, commits=2)
-    world.run("b", **CUT)
-    return "b"
+def made(**more: Any) -> World:
+    return world_of(TEXT, RECORDS, **more)
 
 
 @pytest.fixture(scope="module")
 def quiet() -> tuple[Any, list[str], set[bytes]]:
     """What an uninterrupted run leaves, its steps, and the tables that it wrote."""
-    world, plan = world_of(TEXT, RECORDS), Plan()
-    world.log.hook = plan
-    expected = result(world, scenario(world))
-    straight = world_of(TEXT, RECORDS, slice_records=1000, max_live=1000)
-    straight.run(chunk=1000)
-    assert result(straight) == expected
+    expected, steps = undisturbed(made)
+    world = made()
+    world.run(**CUT)
     written = {(record.key or b"").split(b"\0")[0] for _, record in world.log.committed(CHANGELOG)}
-    return expected, plan.steps, written
+    return expected, steps, written
 
 
 def test_the_run_has_everything_to_lose(quiet: tuple[Any, list[str], set[bytes]]) -> None:
@@ -98,24 +76,12 @@ def test_the_run_has_everything_to_lose(quiet: tuple[Any, list[str], set[bytes]]
 
 def test_a_crash_at_any_step_leaves_no_trace(quiet: tuple[Any, list[str], set[bytes]]) -> None:
     expected, steps, _ = quiet
-    for at, step in enumerate(steps):
-        world = world_of(TEXT, RECORDS)
-        world.log.hook = Plan(at)
-        with pytest.raises(Crash):
-            scenario(world)
-        world.log.hook = no_hook
-        directory = "b" if "b" in world.stores else "a"
-        if at % 2:
-            del world.stores[directory]
-            world.log.compact(CHANGELOG, drop_tombstones=True)
-        again = world_of(TEXT, RECORDS, log=world.log, stores=world.stores)
-        again.run(directory, chunk=150)
-        assert result(again, directory) == expected, (at, step)
+    survives(made, expected, steps)
 
 
 def test_a_fault_of_the_world_leaves_no_trace(quiet: tuple[Any, list[str], set[bytes]]) -> None:
     expected, steps, _ = quiet
     for at in range(0, len(steps), 9):
-        world = world_of(TEXT, RECORDS)
+        world = made()
         world.log.hook = Plan(at, lambda: WorldFault("the broker is away"))
         assert result(world, scenario(world)) == expected, (at, steps[at])

@@ -175,3 +175,11 @@ def test_several_topics_have_readers_of_their_own():
     records = [MemoryRecord(b'{"x":1,"y":[2]}', topic=topic, partition=3, offset=9) for topic in "ab"]
     stage.on_batch(records, MemoryState(), out)
     assert [(one.key, one.id) for one in out.records("")] == [("1", "a-3-9"), ("2", "b-3-9")]
+
+
+def test_id_key_and_time_may_be_headers_of_the_record():
+    reader = Reader("t", key="@trace.user", time="@at", id="@ce_id")
+    headers = (("ce_id", b"a-1"), ("trace.user", b"ada"), ("at", b"1700000000500"), ("other", b"\xff"))
+    event = collect(b'{"x":1}', reader, headers=headers)
+    assert (event.id, event.key, event.time, bytes(event.data)) == ("a-1", "ada", 1700000000.5, b'{"x":1}')
+    assert "no id: nothing at '@ce_id'" in collect(b"{}", reader, headers=headers[1:])
