@@ -131,19 +131,20 @@ class Intake:
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def _take(self, run: Sequence[SourceRecord], gate: str | None, state: State, out: Outputs) -> None:
-        batch = self._read(run, state, out) if run else Taken()
-        if not len(batch):
-            return
+        bad: list[tuple[SourceRecord, BadEvent]] = []
+        batch = self._read(run, bad, state)
         if self._plan.cleaner is not None:
             self._finish_cleaning(batch, state)
-        if self._only is not None:
+        if self._only is not None and len(batch):
             batch = self._filter(batch, state)
         if self._plan.checker is None:
             self._emit(batch, [None] * len(batch), out)
         elif len(batch):
-            self._judge(batch, gate, state, out)
+            self._judge(batch, gate, bad, state, out)
+        for record, exc in sorted(bad, key=lambda one: one[0].offset):
+            out.reject(record, exc)
 
-    def _read(self, run: Sequence[SourceRecord], state: State, out: Outputs) -> Taken:
+    def _read(self, run: Sequence[SourceRecord], bad: list[tuple[SourceRecord, BadEvent]], state: State) -> Taken:
         batch = Taken()
         decode, reader, cleaner = self._decode, self._plan.reader, self._plan.cleaner
         for record in run:
@@ -153,7 +154,7 @@ class Intake:
                 name = reader.name(record, data)
                 key, time = reader.place(record, data)
             except BadEvent as exc:
-                out.reject(record, exc)
+                bad.append((record, exc))
                 if self._plan.panes is not None:
                     checksum = crc32(record.value or b"")
                     part = f"{record.topic}-{record.partition}"
@@ -212,7 +213,14 @@ class Intake:
                 panes.count(part, "filtered", one.times, one.checksums, offsets, state)
         return batch.take(np.flatnonzero(truths == 1).tolist())
 
-    def _judge(self, batch: Taken, gate: str | None, state: State, out: Outputs) -> None:
+    def _judge(
+        self,
+        batch: Taken,
+        gate: str | None,
+        bad: list[tuple[SourceRecord, BadEvent]],
+        state: State,
+        out: Outputs,
+    ) -> None:
         plan = self._plan
         assert plan.checker is not None
         records = Records(batch.data, batch.keys, batch.times)
@@ -227,6 +235,9 @@ class Intake:
             fates = ["quarantined"] * len(batch)
         if self._seen is not None:
             self._drop_twice(batch, fates, records, state)
+        if plan.on_breach == "reject":
+            told = [(at, f"breaks its contract: {', '.join(found.errors[at])}") for at in found.errors]
+            bad += [(batch.records[at], BadEvent(why)) for at, why in told if fates[at] == "deadletters"]
         self._send(batch, fates, found, gate, out)
         if plan.panes is not None:
             arrivals = np.array([max(record.timestamp, 0) / 1000 for record in batch.records], np.float64)
@@ -253,8 +264,6 @@ class Intake:
         for at in sorted({*apart, *shown}):
             if at in shown:
                 out.emit(self._quarantined(batch, at, ("audit",)), to="observations")
-            elif fates[at] == "deadletters":
-                out.reject(batch.records[at], BadEvent(f"breaks its contract: {', '.join(found.errors[at])}"))
             elif fates[at] == "quarantined":
                 causes = causes_of(found, at) or (f"gate:{gate}",)
                 out.emit(self._quarantined(batch, at, causes), to="observations")

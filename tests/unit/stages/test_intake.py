@@ -273,8 +273,10 @@ def test_every_record_has_exactly_one_fate_with_its_checksum(make):
     assert counts["duplicates"] == 2
 
 
-def test_the_promises_of_the_stage_hold_with_all_of_it(make):
-    more = """
+@pytest.mark.parametrize("breach", ["quarantine", "tag", "reject"])
+def test_the_promises_of_the_stage_hold_with_all_of_it(make, breach):
+    more = f"""
+breach = "{breach}"
 dedupe = "20s"
 only = "not known(skip)"
 [source.clean]
