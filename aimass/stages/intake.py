@@ -146,13 +146,18 @@ class Intake:
 
     def _read(self, run: Sequence[SourceRecord], bad: list[tuple[SourceRecord, BadEvent]], state: State) -> Taken:
         batch = Taken()
-        decode, reader, cleaner = self._decode, self._plan.reader, self._plan.cleaner
+        reader, cleaner = self._plan.reader, self._plan.cleaner
+        decode = reader.decode if self._plan.format is None else self._decode
+        place, name_of = reader.place, None if reader.id is None else reader.name
+        name, changes = None, None
         for record in run:
             try:
                 value, data = decode(record)
-                changes = None if cleaner is None else cleaner.clean(data)
-                name = reader.name(record, data)
-                key, time = reader.place(record, data)
+                if cleaner is not None:
+                    changes = cleaner.clean(data)
+                if name_of is not None:
+                    name = name_of(record, data)
+                key, time = place(record, data)
             except BadEvent as exc:
                 bad.append((record, exc))
                 if self._plan.panes is not None:
