@@ -16,6 +16,7 @@ from aimass.pipeline.contract_keys import CONTRACT_KINDS, CheckDef, ContractDef,
 from aimass.pipeline.definition import keys_of
 from aimass.pipeline.kinds import choice
 from aimass.pipeline.lines import Place, index_lines
+from aimass.pipeline.reading import text_of, toml_of
 from aimass.quality.contracts.contract import Check, Contract, Expectation, Reference, TruthTable
 from aimass.quality.contracts.contradictions import contradictions
 from aimass.quality.contracts.imported import Imported
@@ -25,7 +26,6 @@ from aimass.quality.contracts.read_schema import from_schema, slug
 from aimass.quality.contracts.yaml import Located, read_yaml
 from aimass.rules.suggest import closest, meant
 
-_AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 _SECTIONS = ("fields", "check", "reference")
 ENDINGS = (".toml", ".json", ".yaml", ".yml")
 
@@ -52,21 +52,12 @@ def load_noted(path: str | Path) -> Imported:
     file = Path(path)
     if file.suffix not in ENDINGS:
         raise ConfigurationError(f"{file}: a contract's file ends in {', '.join(ENDINGS)}")
-    text = _text_of(file)
+    text = text_of(file)
     if file.suffix == ".toml":
         return Imported(parse(text, file=str(file)))
     if file.suffix == ".json":
         return _of_schema(text, file)
     return _of_odcs(text, file)
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except OSError as exc:
-        raise ConfigurationError(f"{file}: cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigurationError(f"{file}: is not UTF-8 text (byte {exc.start})") from exc
 
 
 def _of_schema(text: str, file: Path) -> Imported:
@@ -114,12 +105,7 @@ def parse(text: str, file: str = "contract.toml") -> Contract:
     aimass.errors.ConfigurationError: contract.toml:3: [fields.amount] typ: unknown key; did you mean "type"?
     """
     text = text.replace("\r\n", "\n")
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        found = _AT.search(str(exc))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        raise ConfigurationError(f"{file}:{line}: not TOML: {_AT.sub('', str(exc)).strip()}") from exc
+    document = toml_of(text, file)
     return _Reader(file, text).contract(document)
 
 

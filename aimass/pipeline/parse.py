@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from aimass.pipeline.definition import SECTIONS, DetectorDef, Pipeline, SourceDe
 from aimass.pipeline.feeding import feed_problems
 from aimass.pipeline.kinds import KINDS, UNLABELLED, choice
 from aimass.pipeline.lines import Place, index_lines
+from aimass.pipeline.reading import text_of, toml_of
 from aimass.pipeline.rules import rule_of, table_of
 from aimass.pipeline.ruling import RuleDef, TableDef
 from aimass.pipeline.trial import trial
@@ -26,8 +25,6 @@ from aimass.rules.vocabulary import Vocabulary
 from aimass.rules.walk import references
 from aimass.stages.recommend import Recommender
 
-_AT = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
-
 
 def load(path: str | Path) -> Pipeline:
     """Read a pipeline file.
@@ -38,13 +35,7 @@ def load(path: str | Path) -> Pipeline:
         Naming file, line and key of everything that is wrong.
     """
     file = Path(path)
-    try:
-        text = file.read_text("utf-8")
-    except OSError as exc:
-        raise ConfigurationError(f"{file}: cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigurationError(f"{file}: is not UTF-8 text (byte {exc.start})") from exc
-    return parse(text, file=str(file))
+    return parse(text_of(file), file=str(file))
 
 
 def parse(text: str, file: str = "pipeline.toml") -> Pipeline:
@@ -63,12 +54,7 @@ def parse(text: str, file: str = "pipeline.toml") -> Pipeline:
     aimass.errors.ConfigurationError: pipeline.toml:3: [[source]] topik: unknown key; did you mean "topic"?
     """
     text = text.replace("\r\n", "\n")
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        found = _AT.search(str(exc))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        raise ConfigurationError(f"{file}:{line}: not TOML: {_AT.sub('', str(exc)).strip()}") from exc
+    document = toml_of(text, file)
     return _Reader(file, index_lines(text)).pipeline(document)
 
 
