@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_author, add_json
 from aimass.rules.tokens import duration
 from aimass.settings import Settings
 
@@ -95,7 +95,7 @@ def _acting(sub: Any) -> None:
         _alert(made)
         if do == "snooze":
             _for(made)
-        _author(made)
+        add_author(made)
 
 
 def _silencing(sub: Any) -> None:
@@ -128,7 +128,7 @@ def _silencing(sub: Any) -> None:
     for name in ("rule", "key", "severity"):
         made.add_argument(f"--{name}", metavar="LIKE", help=f"alerts whose {name} is like this; * stands for anything")
     _for(made)
-    _author(made)
+    add_author(made)
     _action(sub, "silences", "list silences that have not ended", "aimass alerts silences shuttle", silences)
     lifted = _action(
         sub,
@@ -138,12 +138,11 @@ def _silencing(sub: Any) -> None:
         unsilence,
     )
     lifted.add_argument("id", metavar="ID", help="as `silences` shows it")
-    _author(lifted)
+    add_author(lifted)
 
 
 def _action(sub: Any, name: str, help: str, examples: str, run: Run) -> argparse.ArgumentParser:
-    made = with_examples(sub, name, help, examples)
-    made.set_defaults(run=run)
+    made = add_action(sub, name, help, examples, run)
     made.add_argument("pipeline", metavar="PIPELINE", help="the pipeline's name")
     add_json(made)
     return made
@@ -157,8 +156,3 @@ def _for(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--for", dest="lasts", type=lasting, required=True, metavar="DURATION", help="how long, like 30m, 2h or 1d"
     )
-
-
-def _author(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--by", metavar="NAME", help="who does it (default: your login name)")
-    made.add_argument("--why", default="", metavar="TEXT", help="for what reason")

@@ -12,7 +12,7 @@ from aimass.cli_audit import add_audit
 from aimass.cli_collect import add_collect
 from aimass.cli_contracts import add_contract
 from aimass.cli_deliveries import add_deliveries
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.cli_quality import add_quality
 from aimass.cli_recommend import add_profile, add_recommend
 from aimass.cli_report import add_report
@@ -119,8 +119,7 @@ def _topics(commands: Commands) -> None:
                 return topics.list_all(settings, as_json=given.json)
             return int(getattr(topics, name)(settings, given.what, as_json=given.json))
 
-        made = with_examples(sub, name, help, examples)
-        made.set_defaults(run=run)
+        made = add_action(sub, name, help, examples, run)
         add_json(made)
         return made
 
@@ -342,16 +341,25 @@ def _deadletters(commands: Commands) -> None:
         lambda settings, given: 2,
     )
     sub = command.add_subparsers(metavar="ACTION", required=True)
-    listed = with_examples(sub, "list", "list dead letters", "aimass deadletters list shuttle --json")
-    shown = with_examples(
-        sub, "show", "show one dead letter whole", "aimass deadletters show shuttle --id shuttle.deadletters-0-3"
+    listed = add_action(
+        sub, "list", "list dead letters", "aimass deadletters list shuttle --json", _deadletters_run("list")
     )
-    sent = with_examples(
-        sub, "redrive", "send dead letters back as they came", "aimass deadletters redrive shuttle --all"
+    shown = add_action(
+        sub,
+        "show",
+        "show one dead letter whole",
+        "aimass deadletters show shuttle --id shuttle.deadletters-0-3",
+        _deadletters_run("show"),
+    )
+    sent = add_action(
+        sub,
+        "redrive",
+        "send dead letters back as they came",
+        "aimass deadletters redrive shuttle --all",
+        _deadletters_run("redrive"),
     )
     for made in (listed, shown, sent):
         made.add_argument("pipeline", metavar="PIPELINE", help="its name")
-        made.set_defaults(run=_deadletters_run(made.prog.rpartition(" ")[2]))
         add_json(made)
     for made in (listed, sent):
         made.add_argument("--reason", metavar="TEXT", help="only those whose reason contains this")

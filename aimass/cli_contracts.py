@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.settings import Settings
 
 _MOST = 100_000
@@ -30,8 +30,7 @@ def add_contract(commands: Commands) -> None:
 
 
 def _action(sub: Any, name: str, help: str, examples: str, run: Callable[[Settings, Any], int]) -> Any:
-    made = with_examples(sub, name, help, examples)
-    made.set_defaults(run=run)
+    made = add_action(sub, name, help, examples, run)
     add_json(made)
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.settings import Settings
 
 
@@ -27,10 +27,9 @@ def add_deliveries(commands: Commands) -> None:
             settings, given.pipeline, failed=given.failed, receiver=given.receiver, as_json=given.json
         )
 
-    made = with_examples(
-        sub, "list", "list notifications and what became of them", "aimass deliveries list shop --failed"
+    made = add_action(
+        sub, "list", "list notifications and what became of them", "aimass deliveries list shop --failed", listed
     )
-    made.set_defaults(run=listed)
     made.add_argument("pipeline", metavar="PIPELINE", help="its name")
     made.add_argument("--failed", action="store_true", help="only what was not delivered")
     made.add_argument("--receiver", metavar="NAME", help="only those of one receiver")
@@ -41,13 +40,13 @@ def add_deliveries(commands: Commands) -> None:
 
         return deliveries.redeliver(settings, given.pipeline, given.id, failed=given.failed)
 
-    made = with_examples(
+    made = add_action(
         sub,
         "redeliver",
         "have notifications delivered again, under the same id; a worker does it",
         "aimass deliveries redeliver shop 5f0f4b7e\naimass deliveries redeliver shop --failed",
+        again,
     )
-    made.set_defaults(run=again)
     made.add_argument("pipeline", metavar="PIPELINE", help="its name")
     made.add_argument("id", nargs="?", metavar="ID", help="the notification, or how its id begins")
     made.add_argument("--failed", action="store_true", help="all that was not delivered")
@@ -57,9 +56,12 @@ def add_deliveries(commands: Commands) -> None:
 
         return deliveries.try_receiver(given.file, given.receiver)
 
-    made = with_examples(
-        sub, "test", "tell a receiver a test notification, now and from here", "aimass deliveries test shop.toml pager"
+    made = add_action(
+        sub,
+        "test",
+        "tell a receiver a test notification, now and from here",
+        "aimass deliveries test shop.toml pager",
+        tried,
     )
-    made.set_defaults(run=tried)
     made.add_argument("file", type=Path, metavar="PIPELINE.toml", help="the pipeline")
     made.add_argument("receiver", metavar="RECEIVER", help="the receiver's name")

@@ -27,9 +27,7 @@ class Commands:
     ) -> argparse.ArgumentParser:
         """Add a command and return its parser, for its arguments."""
         self._groups.setdefault(group, []).append((name, help))
-        command = with_examples(self._sub, name, help, examples)
-        command.set_defaults(run=run)
-        return command
+        return add_action(self._sub, name, help, examples, run)
 
     def describe(self) -> str:
         """Return all commands, grouped, a line each."""
@@ -44,8 +42,10 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def with_examples(sub: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:
-    """Add a command to a group of them, with its help and its examples."""
+def add_action(
+    sub: Any, name: str, help: str, examples: str, run: Callable[[Settings, Any], int]
+) -> argparse.ArgumentParser:
+    """Add a command to a group of them, with its help, its examples and what does it."""
     shown = "examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
     made: argparse.ArgumentParser = sub.add_parser(
         name,
@@ -53,4 +53,11 @@ def with_examples(sub: Any, name: str, help: str, examples: str) -> argparse.Arg
         epilog=shown,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.set_defaults(run=run)
     return made
+
+
+def add_author(command: argparse.ArgumentParser) -> None:
+    """Add the options of all commands whose author and reason are kept."""
+    command.add_argument("--by", metavar="NAME", help="who does it (default: your login name)")
+    command.add_argument("--why", default="", metavar="TEXT", help="for what reason")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.settings import Settings
 
 #: What stands after `aimass quality`; any other word is a pipeline, to be shown.
@@ -100,8 +100,7 @@ def _turner(do: str) -> Any:
 
 
 def _action(sub: Any, name: str, help: str, examples: str, run: Any) -> argparse.ArgumentParser:
-    made = with_examples(sub, name, help, examples)
-    made.set_defaults(run=run)
+    made = add_action(sub, name, help, examples, run)
     made.add_argument("pipeline", metavar="PIPELINE", help="its name, or its file")
     add_json(made)
     return made

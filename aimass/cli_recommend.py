@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.settings import Settings
 
 _POLICIES = ("popular", "random", "greedy")
@@ -47,14 +47,14 @@ def add_recommend(commands: Commands) -> None:
 
         return evaluate(settings, given.pipeline, name=given.name, policy=given.policy, as_json=given.json)
 
-    made = with_examples(
+    made = add_action(
         sub,
         "evaluate",
         "measure recommendations by their outcomes, beside another policy",
         """aimass recommend evaluate shop.toml
         aimass recommend evaluate shop.toml --policy greedy --json""",
+        run,
     )
-    made.set_defaults(run=run)
     made.add_argument("pipeline", type=Path, metavar="PIPELINE.toml", help="the pipeline")
     made.add_argument("--name", help="only this [[recommend]] (default: all)")
     made.add_argument(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aimass.cli_alerts import lasting
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.commands.lines import parse_time
 from aimass.settings import Settings
 
@@ -24,7 +24,7 @@ def add_report(commands: Commands) -> None:
         lambda settings, given: 2,
     )
     sub = command.add_subparsers(metavar="WHAT", required=True)
-    made = with_examples(
+    made = add_action(
         sub,
         "quality",
         "say how good the data of a period was, what was wrong with it, and what people and gates did about it",
@@ -34,8 +34,8 @@ def add_report(commands: Commands) -> None:
         aimass report quality shop --json | jq '.sources[] | {source, score, weakest}'
         aimass report quality shop --every 1d --to-folder reports
         aimass report quality shop --every 1h --to-topic shop.reports""",
+        _run,
     )
-    made.set_defaults(run=_run)
     made.add_argument("pipeline", metavar="PIPELINE", help="its name, or its file")
     made.add_argument("--source", metavar="TOPIC", help="only this source")
     when = made.add_argument_group("the period, in event time (default: the last 24 hours of data)")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_author, add_json
 from aimass.settings import Settings
 
 Run = Callable[[Settings, Any], int]
@@ -115,7 +115,7 @@ def _acting(sub: Any) -> None:
         made.add_argument("ids", nargs="*", metavar="ID", help="as `list` shows them, or their beginnings")
         _match(made)
         made.add_argument("--yes", action="store_true", help="do not ask, however many records it is about")
-        _author(made)
+        add_author(made)
 
 
 def _correcting(sub: Any) -> None:
@@ -149,7 +149,7 @@ def _correcting(sub: Any) -> None:
     )
     made.add_argument("--unset", action="append", default=[], metavar="PATH", help="a field that is to go")
     made.add_argument("--anyway", action="store_true", help="send it although it would be refused still")
-    _author(made)
+    add_author(made)
 
 
 def _working(sub: Any) -> None:
@@ -170,8 +170,7 @@ def _working(sub: Any) -> None:
 
 
 def _action(sub: Any, name: str, help: str, examples: str, run: Run) -> argparse.ArgumentParser:
-    made = with_examples(sub, name, help, examples)
-    made.set_defaults(run=run)
+    made = add_action(sub, name, help, examples, run)
     made.add_argument("pipeline", metavar="PIPELINE", help="the pipeline's file, or its name")
     add_json(made)
     return made
@@ -181,11 +180,6 @@ def _match(made: argparse.ArgumentParser) -> None:
     made.add_argument("--cause", metavar="LIKE", help="records that break something like this; * stands for anything")
     made.add_argument("--source", metavar="TOPIC", help="records of a source like this")
     made.add_argument("--key", metavar="KEY", help="records whose key is like this")
-
-
-def _author(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--by", metavar="NAME", help="who does it (default: your login name)")
-    made.add_argument("--why", default="", metavar="TEXT", help="for what reason")
 
 
 def _count(text: str) -> int:

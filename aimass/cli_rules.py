@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aimass.cli_help import Commands, add_json, with_examples
+from aimass.cli_help import Commands, add_action, add_json
 from aimass.cli_types import start_of
 from aimass.settings import Settings
 
@@ -24,12 +24,6 @@ def add_rules(commands: Commands) -> None:
     sub = command.add_subparsers(metavar="ACTION", required=True)
     _looking(sub)
     _changing(sub)
-
-
-def _action(sub: Any, name: str, help: str, examples: str, run: Callable[[Settings, Any], int]) -> Any:
-    made = with_examples(sub, name, help, examples)
-    made.set_defaults(run=run)
-    return made
 
 
 def _looking(sub: Any) -> None:
@@ -53,17 +47,17 @@ def _looking(sub: Any) -> None:
 
         return rules.templates(given.name, as_json=given.json)
 
-    made = _action(sub, "check", "read, test and lint the rules of a file", "aimass rules check shop.toml", check)
+    made = add_action(sub, "check", "read, test and lint the rules of a file", "aimass rules check shop.toml", check)
     _file(made)
     add_json(made)
-    made = _action(sub, "list", "list the rules in force", "aimass rules list shop.toml", listed)
+    made = add_action(sub, "list", "list the rules in force", "aimass rules list shop.toml", listed)
     _file(made)
     add_json(made)
-    made = _action(sub, "show", "show a rule and its history", "aimass rules show shop.toml many", shown)
+    made = add_action(sub, "show", "show a rule and its history", "aimass rules show shop.toml many", shown)
     _file(made)
     made.add_argument("rule", metavar="RULE", help="the rule")
     add_json(made)
-    made = _action(
+    made = add_action(
         sub, "templates", "show the library", "aimass rules templates\naimass rules templates velocity", library
     )
     made.add_argument("name", nargs="?", metavar="TEMPLATE", help="one of it")
@@ -78,7 +72,7 @@ def _changing(sub: Any) -> None:
             settings, given.file, given.rules, all_=given.all, why=given.why, by=given.by, dry_run=given.dry_run
         )
 
-    made = _action(
+    made = add_action(
         sub,
         "apply",
         "bring rules of a file into force, without a restart",
@@ -95,7 +89,7 @@ def _changing(sub: Any) -> None:
         ("shadow", "shadow", "let a rule run, and tell the shadow topic only"),
         ("retire", "retired", "ask a rule no longer; its episodes are over"),
     ):
-        made = _action(sub, name, help, f"aimass rules {name} shop.toml many --why 'as agreed'", _mover(mode))
+        made = add_action(sub, name, help, f"aimass rules {name} shop.toml many --why 'as agreed'", _mover(mode))
         _file(made)
         made.add_argument("rule", metavar="RULE", help="the rule")
         _reason(made)
