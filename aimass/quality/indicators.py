@@ -171,6 +171,15 @@ def judged_fields(pane: Pane, asked: Asked, past: Past) -> dict[str, FieldJudgem
     return {path: _field(path, field, pane, asked, past) for path, field in pane.fields.items()}
 
 
+def valid_values(field: FieldPane) -> Counts:
+    """Return how many of a field's values break nothing, and how many there are.
+
+    A value that breaks two expectations is counted under both, so that the most frequent one is the least to be wrong.
+    """
+    broken = max((count for kind, count in field.wrong.items() if kind != "required"), default=0)
+    return max(0, field.present - broken), field.present
+
+
 def _field(path: str, field: FieldPane, pane: Pane, asked: Asked, past: Past) -> FieldJudgement:
     before = past.numbers.get(path, {})
     expectation = asked.contract.expectation(path)
@@ -178,8 +187,7 @@ def _field(path: str, field: FieldPane, pane: Pane, asked: Asked, past: Past) ->
     if expectation is not None:
         if expectation.required:
             indicators["completeness"] = share(pane.records - field.wrong.get("required", 0), pane.records)
-        broken = max((count for kind, count in field.wrong.items() if kind != "required"), default=0)
-        indicators["validity"] = share(max(0, field.present - broken), field.present)
+        indicators["validity"] = share(*valid_values(field))
     if field.checked:
         indicators["accuracy"] = share(field.agreed, field.checked)
     return FieldJudgement(

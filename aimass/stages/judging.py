@@ -22,6 +22,7 @@ from aimass.quality.indicators import (
     score_of,
     share,
     trend,
+    valid_values,
     wilson,
 )
 from aimass.quality.panes import HOUR, merged
@@ -341,9 +342,8 @@ def _of_fields(whole: Pane, watched: set[str]) -> dict[str, Counts]:
         if one is None:
             found[f"{path}|completeness"] = 0, whole.records
             continue
-        broken = max((count for kind, count in one.wrong.items() if kind != "required"), default=0)
         found[f"{path}|completeness"] = one.present, whole.records
-        found[f"{path}|validity"] = max(0, one.present - broken), one.present
+        found[f"{path}|validity"] = valid_values(one)
         found[f"{path}|accuracy"] = one.agreed, one.checked
     return found
 
