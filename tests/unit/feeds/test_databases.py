@@ -152,6 +152,7 @@ async def test_a_reader_that_is_slow_locks_no_writer_out(database, tmp_path):
         await anext(portions)
         database.execute("pragma busy_timeout = 0")
         insert(database, [3001])
+        assert database.execute("select max(id) from orders").fetchone() == (3001,)
 
 
 def test_a_secret_of_the_url_that_is_not_there_is_named():

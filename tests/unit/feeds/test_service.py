@@ -38,7 +38,9 @@ def test_only_sources_that_are_fed_from_here_have_a_state():
 
 
 async def test_without_feeds_there_is_nothing_to_do():
-    await asyncio.wait_for(service().run(), 5)
+    nothing = service()
+    await asyncio.wait_for(nothing.run(), 5)
+    assert nothing.states() == []
 
 
 def test_a_writer_goes_on_where_the_last_one_was():
